@@ -1,0 +1,1 @@
+"""What differs: change sets, and the reasons for which a release needs an upgrade."""

@@ -1,0 +1,66 @@
+"""What the user can mend, as one class of errors; ``cli`` prints it and sets the exit code.
+
+Library code raises these and decides nothing. Anything else that escapes is a bug of ours (exit code 70).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+EXIT_OK = 0
+EXIT_USER_ERROR = 1
+EXIT_CHANGES = 2
+EXIT_ROLLOUT_FAILED = 3
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+
+
+class Place(NamedTuple):
+    """Where in a file something stands: lines and columns count from 1, 0 means unknown."""
+
+    path: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return ":".join([self.path, *(str(n) for n in (self.line, self.column) if n)])
+
+
+@dataclass(eq=False)
+class DeployerError(Exception):
+    """Something that the user can mend: what is wrong, where, and what to do next."""
+
+    message: str
+    place: Place | None = None
+    hint: str = ""
+    exit_code: int = field(default=EXIT_USER_ERROR, kw_only=True)
+
+    def __str__(self) -> str:
+        return "\n".join(filter(None, [f"{self.place}: {self.message}" if self.place else self.message, self.hint]))
+
+
+class FleetError(DeployerError):
+    """The repository says something that cannot be: bad YAML, a missing file, an unknown hub."""
+
+
+class CommandError(DeployerError):
+    """A command that we called (git, helm, a cloud's log-in) failed."""
+
+
+class LockedError(DeployerError):
+    """Somebody else is at work on this release."""
+
+
+class TargetError(DeployerError):
+    """An upgrade, a roll-back or another act on a release failed."""
+
+
+@dataclass(eq=False)
+class ManyErrors(DeployerError):
+    """Several errors at once, so that a file is mended in one go."""
+
+    errors: tuple[DeployerError, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.errors)) if self.errors else self.message

@@ -1,0 +1,127 @@
+"""The only door to subprocesses: the environment is an argument, output is a value, secrets are redacted.
+
+Each child leads a process group of its own, so that a time-out or a cancellation ends all that it started.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import join
+
+from deployer.errors import CommandError
+
+REDACTED = "[redacted]"
+GRACE = 5.0  # seconds between asking a child to end and ending it
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a command ended. ``stdout`` and ``stderr`` are already redacted."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+    raw: bytes = b""
+
+    @property
+    def ok(self) -> bool:
+        return self.returncode == 0
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """``text`` with every secret of four characters or more replaced; the longest first, for one may hold another."""
+    for secret in sorted((s for s in secrets if len(s) >= 4), key=len, reverse=True):
+        text = text.replace(secret, REDACTED)
+    return text
+
+
+def run(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    stdin: bytes | None = None,
+    timeout: float | None = None,
+    cancelled: threading.Event | None = None,
+    secrets: Iterable[str] = (),
+    check: bool = True,
+) -> Result:
+    """Run ``argv`` to its end and return what it said.
+
+    :param timeout: seconds; then the child's process group is asked, and after a grace made, to end.
+    :param cancelled: the same as soon as this event is set.
+    :raises CommandError: not found, not executable, timed out, cancelled, or (with ``check``) a non-zero exit.
+    """
+    words = tuple(os.fspath(word) for word in argv)
+    secrets = tuple(secrets)
+    try:
+        child = subprocess.Popen(
+            words,
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise CommandError(f"{words[0]}: {error.strerror}", hint=f"Is {words[0]!r} installed and on PATH?") from None
+    out, err, ended = _communicate(child, stdin, timeout, cancelled)
+    result = Result(
+        words,
+        child.returncode,
+        redact(out.decode(errors="replace"), secrets),
+        redact(err.decode(errors="replace"), secrets),
+        out,
+    )
+    if ended or (check and not result.ok):
+        why = ended or f"exit code {result.returncode}"
+        last = (result.stderr.strip() or result.stdout.strip()).splitlines()[-12:]
+        raise CommandError(f"{redact(join(words), secrets)}: {why}", hint="\n".join(last))
+    return result
+
+
+def _communicate(
+    child: subprocess.Popen[bytes], stdin: bytes | None, timeout: float | None, cancelled: threading.Event | None
+) -> tuple[bytes, bytes, str]:
+    """Wait for the child in slices short enough to notice a cancellation; say why it was ended, if it was."""
+    waited, pause = 0.0, 0.2 if cancelled else timeout
+    while True:
+        try:
+            out, err = child.communicate(stdin, timeout=pause)
+        except subprocess.TimeoutExpired:
+            stdin = None
+            waited += pause or 0
+            if cancelled and cancelled.is_set():
+                return *_end(child), "cancelled"
+            if timeout is not None and waited >= timeout:
+                return *_end(child), f"timed out after {timeout:g} s"
+        except BaseException:
+            _end(child)
+            raise
+        else:
+            return out, err, ""
+
+
+def _end(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        _quietly(lambda number=number: os.killpg(child.pid, number))  # type: ignore[misc]
+        try:
+            return child.communicate(timeout=GRACE)
+        except subprocess.TimeoutExpired:
+            continue
+    return b"", b""
+
+
+def _quietly(act: Callable[[], None]) -> None:
+    try:
+        act()
+    except ProcessLookupError:
+        pass

@@ -1,0 +1,1 @@
+"""New fleets, clusters and hubs from the template."""

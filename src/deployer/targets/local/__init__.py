@@ -1,0 +1,1 @@
+"""Real JupyterHubs as processes of this machine, from the same values as the chart."""
