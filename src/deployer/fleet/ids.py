@@ -1,4 +1,4 @@
-"""Names of things: a release, and the stage in which it is upgraded."""
+"""Names of things: a release, the stage in which it is upgraded, and the level of its health check."""
 
 from __future__ import annotations
 
@@ -18,6 +18,14 @@ class Stage(StrEnum):
     @property
     def rank(self) -> int:
         return list(Stage).index(self)
+
+
+class Level(StrEnum):
+    """How far the health check of a hub goes; ``health:`` in cluster.yaml."""
+
+    USER = "user"  # a user's morning: start a server, run code in a kernel, stop it
+    HTTP = "http"  # the hub, its API and its log-in page answer
+    NONE = "none"
 
 
 class ReleaseId(NamedTuple):
