@@ -1,0 +1,102 @@
+"""Which releases read which paths: what a change touches where only the paths that changed are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from posixpath import normpath
+
+from deployer.changes.reasons import Reason, Rule
+from deployer.errors import FleetError
+from deployer.fleet import jsonnet
+from deployer.fleet.ids import ReleaseId
+from deployer.fleet.repository import Fleet, Release, cluster_file
+from deployer.fleet.settings import FILE as SETTINGS_FILE
+
+Reasons = dict[ReleaseId, tuple[Reason, ...]]
+
+
+def affected_by_paths(fleet: Fleet, paths: Iterable[str]) -> Reasons:
+    """Every release that reads one of ``paths``, with a reason for each way in which it does.
+
+    The order of ``paths`` has no influence. Paths that nothing reads are no error.
+    """
+    changed = frozenset(normpath(path) for path in paths if path)
+    reader = _Reader(fleet, changed)
+    found = {release.id: tuple(sorted(reader.reasons(release))) for release in fleet.releases.values()}
+    return {release: reasons for release, reasons in found.items() if reasons}
+
+
+class _Reader:
+    """What the changed paths are to each release; what charts share is worked out once."""
+
+    def __init__(self, fleet: Fleet, changed: frozenset[str]) -> None:
+        self.fleet = fleet
+        self.changed = changed
+        self.everything = self._rebuild_all()
+        self._charts: dict[tuple[str, str], tuple[str, ...]] = {}
+
+    def _rebuild_all(self) -> tuple[str, ...]:
+        patterns = self.fleet.settings.rebuild_all_on
+        return tuple(sorted(p for p in self.changed if any(fnmatchcase(p, pattern) for pattern in patterns)))
+
+    def reasons(self, release: Release) -> Iterator[Reason]:
+        if self.everything:
+            yield _reason(Rule.FLEET, "a file that touches everything", self.everything)
+        entry = cluster_file(release.id.cluster)
+        if entry in self.changed:
+            yield _reason(Rule.CLUSTER, "cluster.yaml", (entry,))
+        values = self._changed_values(release)
+        if values:
+            yield _reason(Rule.VALUES, "values", values)
+        overrides = tuple(path for path in (release.chart_override, release.domain_override) if path in self.changed)
+        if overrides:
+            yield _reason(Rule.OVERRIDE, "override", overrides)
+        chart = self._changed_chart(release)
+        if chart:
+            yield _reason(Rule.CHART, "chart", chart)
+
+    def _changed_values(self, release: Release) -> tuple[str, ...]:
+        read: set[str] = set()
+        for path in release.values_files:
+            read |= jsonnet.imports(self.fleet.tree, path) if path.endswith(".jsonnet") else {path}
+        return tuple(sorted(read & self.changed))
+
+    def _changed_chart(self, release: Release) -> tuple[str, ...]:
+        key = (release.chart, release.chart_override)
+        if key not in self._charts:
+            self._charts[key] = self._changed_files(*key)
+        return self._charts[key]
+
+    def _changed_files(self, folder: str, override: str) -> tuple[str, ...]:
+        if not any(path.startswith(f"{self.fleet.settings.charts}/") or path == SETTINGS_FILE for path in self.changed):
+            return ()
+        found: set[str] = set()
+        for index, chart_folder in enumerate(self._folders(folder, override)):
+            replaced = {"Chart.yaml", "Chart.lock"} if override and index == 0 else set()
+            found |= self._below(chart_folder, replaced | {"README.md"})
+            found |= self._computed(chart_folder)
+        return tuple(sorted(found))
+
+    def _folders(self, folder: str, override: str) -> tuple[str, ...]:
+        """Where a chart cannot be read any more (it was deleted, it is broken), its own folder still counts."""
+        try:
+            return tuple(chart.folder for chart in self.fleet.charts.closure(folder, override))
+        except FleetError:
+            return (folder,)
+
+    def _below(self, folder: str, unread: set[str]) -> set[str]:
+        prefix = f"{folder}/"
+        return {p for p in self.changed if p.startswith(prefix) and p.removeprefix(prefix) not in unread}
+
+    def _computed(self, folder: str) -> set[str]:
+        """A chart's jsonnet, all it imports, and deployer.yaml, which binds its external variables."""
+        name = self.fleet.settings.jsonnet.chart_values
+        path = f"{folder}/{name}"
+        if not name or not self.fleet.tree.is_file(path):
+            return set()
+        return self.changed & (jsonnet.imports(self.fleet.tree, path) | {SETTINGS_FILE})
+
+
+def _reason(rule: Rule, what: str, files: tuple[str, ...]) -> Reason:
+    return Reason(rule, f"{what} ← {', '.join(files)}", files)

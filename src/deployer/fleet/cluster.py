@@ -1,0 +1,144 @@
+"""Models of cluster.yaml: the cluster, how to reach it, its support and its hubs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from deployer.fleet.helm_yaml import Path
+from deployer.fleet.ids import Level, Stage
+from deployer.fleet.schema import ANYTHING, COUNT, FLAG, TEXT, TEXTS, Model, choice, declare, model, models
+
+
+class Provider(StrEnum):
+    """Where a cluster runs, and so how one logs in to it. Each has a block of the same name."""
+
+    GCP = "gcp"
+    AWS = "aws"
+    AZURE = "azure"
+    KUBECONFIG = "kubeconfig"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gcp(Model):
+    """How to reach a cluster on Google Cloud (GKE)."""
+
+    at: Path = ()
+    project: str = declare(TEXT, "the Google Cloud project", example="our-project")
+    cluster: str = declare(TEXT, "the name of the GKE cluster", example="hub-cluster")
+    zone: str = declare(TEXT, "its zone, or its region", default="", example="us-central1-b")
+    region: str = declare(TEXT, "its region, for a regional cluster", default="")
+    key: str = declare(TEXT, "the sops-encrypted service account key; without one: ambient credentials", default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aws(Model):
+    """How to reach a cluster on AWS (EKS)."""
+
+    at: Path = ()
+    clusterName: str = declare(TEXT, "the name of the EKS cluster", example="hub-cluster")  # noqa: N815
+    region: str = declare(TEXT, "its region", example="us-west-2")
+    clusterType: str = declare(TEXT, "the kind of cluster", default="eks")  # noqa: N815
+    account: str = declare(TEXT, "the AWS account's number", default="")
+    key: str = declare(TEXT, "the sops-encrypted access key; without one: ambient credentials", default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Azure(Model):
+    """How to reach a cluster on Azure (AKS)."""
+
+    at: Path = ()
+    cluster: str = declare(TEXT, "the name of the AKS cluster", example="hub-cluster")
+    resource_group: str = declare(TEXT, "its resource group", example="hubs")
+    subscription: str = declare(TEXT, "the subscription's id", default="")
+    key: str = declare(TEXT, "the sops-encrypted service principal; without one: ambient credentials", default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kubeconfig(Model):
+    """How to reach any other Kubernetes cluster."""
+
+    at: Path = ()
+    file: str = declare(TEXT, "the kubeconfig, plain or sops-encrypted", example="enc-kubeconfig.secret.yaml")
+    context: str = declare(TEXT, "its context; by default the current one", default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Local(Model):
+    """A cluster on this machine: each hub a JupyterHub in processes of its own."""
+
+    at: Path = ()
+    port: int | None = declare(
+        COUNT, "the ingress's port on 127.0.0.1; by default a free one, chosen once", default=None
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Support(Model):
+    """The shared services of a cluster: one more release."""
+
+    at: Path = ()
+    helm_chart: str = declare(TEXT, "the chart below the charts' folder", default="support")
+    helm_chart_values_files: tuple[str, ...] = declare(
+        TEXTS,
+        "values files in the cluster's folder, in order: later ones win",
+        default=(),
+        example="[support.values.yaml]",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub(Model):
+    """One JupyterHub: an entry under ``hubs:``, and its values files."""
+
+    at: Path = ()
+    name: str = declare(TEXT, "the hub's name: also its release and namespace", example="ocean")
+    display_name: str = declare(TEXT, "the name that people read", default="")
+    domain: str = declare(TEXT, "where users find the hub; a local hub has one of its own", default="")
+    helm_chart: str = declare(TEXT, "the chart below the charts' folder", example="basehub")
+    helm_chart_values_files: tuple[str, ...] = declare(
+        TEXTS, "values files in the cluster's folder, in order: later ones win", example="[ocean.values.yaml]"
+    )
+    chart_override: str = declare(
+        TEXT, "a file that stands in for the chart's Chart.yaml, for this hub only", default=""
+    )
+    domain_override_file: str = declare(TEXT, "a sops-encrypted file with a `domain:` that is not public", default="")
+    stage: Stage | None = declare(
+        choice(Stage), "staging or production; by default staging where 'staging' is part of the name", default=None
+    )
+    canary: tuple[str, ...] | None = declare(
+        TEXTS, "the staging hubs this one stands behind; by default all of its cluster", default=None
+    )
+    health: Level = declare(choice(Level), "the check after an upgrade", default=Level.USER)
+    retire: bool = declare(FLAG, "take the hub out of service: it is uninstalled when asked for", default=False)
+
+    @property
+    def effective_stage(self) -> Stage:
+        """The default is applied here, once, and nowhere else."""
+        return self.stage or (Stage.STAGING if "staging" in self.name else Stage.PRODUCTION)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster(Model):
+    """One cluster: the canonical list of its hubs, and how to reach it."""
+
+    at: Path = ()
+    name: str = declare(TEXT, "the cluster's name, equal to its folder's", example="reef")
+    provider: Provider = declare(choice(Provider), "where the cluster runs", example="gcp")
+    provider_url: str = declare(TEXT, "where engineers find it in the provider's console", default="")
+    gcp: Gcp | None = declare(model(Gcp), "for provider gcp", default=None)
+    aws: Aws | None = declare(model(Aws), "for provider aws", default=None)
+    azure: Azure | None = declare(model(Azure), "for provider azure", default=None)
+    kubeconfig: Kubeconfig | None = declare(model(Kubeconfig), "for provider kubeconfig", default=None)
+    local: Local | None = declare(model(Local), "for provider local", default=None)
+    support: Support | None = declare(model(Support), "the cluster's shared services", default=None)
+    hubs: tuple[Hub, ...] = declare(models(Hub), "the hubs", default=())
+    metadata: Any = declare(ANYTHING, "whatever you like: kept and ignored", default=None)
+
+    @property
+    def connection(self) -> Gcp | Aws | Azure | Kubeconfig | Local | None:
+        """The block named after the provider."""
+        block: Gcp | Aws | Azure | Kubeconfig | Local | None = getattr(self, self.provider)
+        return Local() if block is None and self.provider is Provider.LOCAL else block

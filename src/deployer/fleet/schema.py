@@ -1,0 +1,194 @@
+"""The schema: each key of cluster.yaml and deployer.yaml is declared once, as a field of a model.
+
+From that declaration come the parser, its messages, and the reference in the docs. A model is a frozen dataclass whose
+fields are made with :func:`declare`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+from deployer.errors import DeployerError, FleetError, ManyErrors
+from deployer.fleet.helm_yaml import Document, Path
+
+T = TypeVar("T")
+
+
+class Kind(NamedTuple):
+    """A type of value: how it is called, and how it is read (``None`` where it is not of that type)."""
+
+    name: str
+    read: Callable[[Any], Any]
+    models: tuple[type, ...] = ()
+    many: bool = False
+
+
+TEXT = Kind("text", lambda value: str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else None)
+FLAG = Kind("true or false", lambda value: value if isinstance(value, bool) else None)
+COUNT = Kind("a whole number above 0", lambda value: value if _is_number(value) and value == int(value) > 0 else None)
+SECONDS = Kind("a number of seconds above 0", lambda value: float(value) if _is_number(value) and value > 0 else None)
+TEXTS = Kind("a list of texts", lambda value: tuple(value) if _is_texts(value) else None)
+TEXT_MAP = Kind(
+    "a map of texts", lambda value: dict(value) if isinstance(value, dict) and _is_texts(list(value.values())) else None
+)
+ANYTHING = Kind("anything", lambda value: value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def choice(options: type[StrEnum]) -> Kind:
+    """One of a fixed set of words."""
+    words = [str(option) for option in options]
+    return Kind("one of " + ", ".join(words), lambda value: options(value) if value in words else None)
+
+
+def model(cls: type) -> Kind:
+    """A map that is read as another model."""
+    return Kind("a map", lambda value: value if isinstance(value, dict) else None, (cls,))
+
+
+def models(cls: type) -> Kind:
+    """A list of maps, each read as another model."""
+    return Kind("a list of maps", lambda value: value if _is_maps(value) else None, (cls,), many=True)
+
+
+def _is_maps(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+class Key(NamedTuple):
+    """The declaration of one key."""
+
+    kind: Kind
+    doc: str
+    required: bool
+    example: str
+
+
+_REQUIRED: Any = object()
+
+
+def declare(kind: Kind, doc: str, *, default: Any = _REQUIRED, example: str = "") -> Any:
+    """Declare a key: its type, what it means, and its default (without one it is required)."""
+    metadata = {"key": Key(kind, doc, default is _REQUIRED, example)}
+    if default is _REQUIRED:
+        return dataclasses.field(metadata=metadata)
+    if isinstance(default, (dict, list)):
+        return dataclasses.field(default_factory=type(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+class Model:
+    """What models have in common: ``at``, the place in the document that they were read from."""
+
+    at: Path
+    KEPT: ClassVar[frozenset[str]] = frozenset({"metadata"})
+
+
+def keys_of(cls: type) -> dict[str, Key]:
+    """The declared keys of a model, in order."""
+    return {field.name: field.metadata["key"] for field in dataclasses.fields(cls) if "key" in field.metadata}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something in a file that does not stand in the way of a plan, but of ``validate``."""
+
+    document: Document
+    at: Path
+    message: str
+    rule: str = "schema"
+
+    def error(self) -> DeployerError:
+        return FleetError(f"{dotted(self.at)}: {self.message}", self.document.place(self.at))
+
+
+def dotted(path: Path) -> str:
+    """``hubs[0].domain`` for ``("hubs", 0, "domain")``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+class Reader:
+    """Reads models out of one document, and collects all that is wrong with it."""
+
+    def __init__(self, document: Document, extra_keys: Iterable[str] = ()) -> None:
+        self.document = document
+        self.extra = frozenset(extra_keys)
+        self.findings: list[Finding] = []
+        self.errors: list[Finding] = []
+
+    def read(self, cls: type[T], data: Any, at: Path = ()) -> T | None:
+        """The model, or None where it cannot be made: then ``errors`` says why."""
+        if not isinstance(data, dict):
+            self.errors.append(Finding(self.document, at, f"must be a map, not {_called(data)}"))
+            return None
+        declared = keys_of(cls)
+        before = len(self.errors)
+        self.findings += self._unknown(cls, data, declared, at)
+        values = {name: self._value(name, spec, data, at) for name, spec in declared.items() if name in data}
+        missing = [name for name, spec in declared.items() if spec.required and data.get(name) is None]
+        self.errors += [Finding(self.document, at, f"{name} is missing: {declared[name].doc}") for name in missing]
+        if len(self.errors) > before:
+            return None
+        given = {name: value for name, value in values.items() if value is not None}
+        return cls(**given, **({"at": at} if issubclass(cls, Model) else {}))
+
+    def _value(self, name: str, spec: Key, data: dict[str, Any], at: Path) -> Any:
+        raw, here = data[name], (*at, name)
+        if raw is None:
+            return None
+        value = spec.kind.read(raw)
+        if value is None:
+            self.errors.append(Finding(self.document, here, f"must be {spec.kind.name}, not {_called(raw)}"))
+        elif spec.kind.models:
+            return self._models(spec.kind, value, here)
+        return value
+
+    def _models(self, kind: Kind, value: Any, here: Path) -> Any:
+        (cls,) = kind.models
+        if not kind.many:
+            return self.read(cls, value, here)
+        return tuple(m for i, item in enumerate(value) if (m := self.read(cls, item, (*here, i))) is not None)
+
+    def _unknown(self, cls: type, data: dict[str, Any], declared: dict[str, Key], at: Path) -> Iterator[Finding]:
+        for name in data.keys() - declared.keys():
+            known = name in getattr(cls, "KEPT", ()) or name.startswith("x-")
+            if not known and self._plain((*at, name)) not in self.extra:
+                yield Finding(self.document, (*at, name), "unknown key" + _nearest(name, declared))
+
+    @staticmethod
+    def _plain(at: Path) -> str:
+        return ".".join(part for part in at if isinstance(part, str))
+
+    def require(self, value: T | None) -> T:
+        """The model that was read.
+
+        :raises ManyErrors: it could not be made; all reasons at once.
+        """
+        if value is None or self.errors:
+            raise ManyErrors("the file cannot be used", errors=tuple(finding.error() for finding in self.errors))
+        return value
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _called(value: Any) -> str:
+    names = {dict: "a map", list: "a list", type(None): "nothing", bool: f"{str(value).lower()}"}
+    return names.get(type(value), repr(value))

@@ -1,0 +1,68 @@
+"""The model of deployer.yaml: what is different in this fleet. Everything in it is optional."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deployer.fleet.helm_yaml import Path
+from deployer.fleet.schema import COUNT, SECONDS, TEXT, TEXT_MAP, TEXTS, Model, declare, model
+
+FILE = "deployer.yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits(Model):
+    """How much at a time, and how long."""
+
+    at: Path = ()
+    parallel: int = declare(COUNT, "upgrades at a time, in all", default=8)
+    parallel_per_cluster: int = declare(COUNT, "upgrades at a time in one cluster", default=4)
+    timeout: float = declare(SECONDS, "seconds for one upgrade with its health check", default=600.0)
+    lock_timeout: float = declare(SECONDS, "seconds to wait for another rollout's lock", default=5.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jsonnet(Model):
+    """How charts get computed values."""
+
+    at: Path = ()
+    chart_values: str = declare(
+        TEXT,
+        "a file beside Chart.yaml that is rendered first, lowest of all values",
+        default="",
+        example="values.jsonnet",
+    )
+    ext_vars: dict[str, str] = declare(
+        TEXT_MAP,
+        "external variables, each bound to a key of the cluster (`cluster.aws.account`) or hub (`hub.domain`)",
+        default={},
+        example="{CLUSTER: cluster.name}",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthSettings(Model):
+    """How the health check goes about it."""
+
+    at: Path = ()
+    user: str = declare(TEXT, "the user that the check works as", default="deployment-service-check")
+    service: str = declare(TEXT, "the hub's service whose token it uses", default="hub-health")
+    attempts: int = declare(COUNT, "tries before a hub is called unhealthy", default=2)
+    timeout: float = declare(SECONDS, "seconds for all tries together", default=300.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(Model):
+    """deployer.yaml, at the root of the fleet."""
+
+    at: Path = ()
+    charts: str = declare(TEXT, "the charts' folder", default="helm-charts")
+    extra_keys: tuple[str, ...] = declare(
+        TEXTS, "keys of cluster.yaml that this fleet has of its own", default=(), example="[aws.billing, hubs.contact]"
+    )
+    rebuild_all_on: tuple[str, ...] = declare(
+        TEXTS, "files that touch everything, as glob patterns", default=(), example="[versions.yaml]"
+    )
+    limits: Limits = declare(model(Limits), "how much at a time, and how long", default=Limits())
+    jsonnet: Jsonnet = declare(model(Jsonnet), "how charts get computed values", default=Jsonnet())
+    health: HealthSettings = declare(model(HealthSettings), "the health check", default=HealthSettings())
