@@ -57,7 +57,7 @@ class TargetError(DeployerError):
 
 
 @dataclass(eq=False)
-class ManyErrors(DeployerError):
+class CombinedError(DeployerError):
     """Several errors at once, so that a file is mended in one go."""
 
     errors: tuple[DeployerError, ...] = ()

@@ -149,7 +149,7 @@ class GitTree:
         if path not in self._blobs:
             raise FileNotFoundError(path)
         if path not in self._contents:
-            self._fetch(path.split("/")[0])
+            self._fetch(path.split("/", 1)[0])
         return self._contents[path]
 
     def _fetch(self, top: str) -> None:

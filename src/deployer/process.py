@@ -9,7 +9,8 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import join
@@ -112,16 +113,8 @@ def _communicate(
 
 def _end(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
     for number in (signal.SIGTERM, signal.SIGKILL):
-        _quietly(lambda number=number: os.killpg(child.pid, number))  # type: ignore[misc]
-        try:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, number)
+        with suppress(subprocess.TimeoutExpired):
             return child.communicate(timeout=GRACE)
-        except subprocess.TimeoutExpired:
-            continue
     return b"", b""
-
-
-def _quietly(act: Callable[[], None]) -> None:
-    try:
-        act()
-    except ProcessLookupError:
-        pass

@@ -95,7 +95,7 @@ class _Reader:
         path = f"{folder}/{name}"
         if not name or not self.fleet.tree.is_file(path):
             return set()
-        return self.changed & (jsonnet.imports(self.fleet.tree, path) | {SETTINGS_FILE})
+        return {*jsonnet.imports(self.fleet.tree, path), SETTINGS_FILE} & self.changed
 
 
 def _reason(rule: Rule, what: str, files: tuple[str, ...]) -> Reason:

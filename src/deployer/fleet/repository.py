@@ -8,7 +8,7 @@ from functools import cached_property
 from posixpath import join, normpath
 from typing import Any
 
-from deployer.errors import DeployerError, FleetError, ManyErrors, Place
+from deployer.errors import CombinedError, DeployerError, FleetError, Place
 from deployer.fleet import jsonnet
 from deployer.fleet.charts import Charts
 from deployer.fleet.cluster import Cluster, Hub, Provider, Support
@@ -224,7 +224,7 @@ def load_fleet(tree: Tree) -> Fleet:
 
     Keys that we do not know do not stand in the way: they are the fleet's ``findings``.
 
-    :raises FleetError: no fleet here, or a file cannot be used; :class:`ManyErrors` with all of them at once.
+    :raises FleetError: no fleet here, or a file cannot be used; :class:`CombinedError` with all of them at once.
     """
     settings, findings = load_settings(tree)
     folders = cluster_folders(tree)
@@ -300,4 +300,4 @@ def raise_all(errors: Iterable[DeployerError]) -> None:
     if len(found) == 1:
         raise found[0]
     if found:
-        raise ManyErrors("the fleet cannot be read", errors=tuple(found))
+        raise CombinedError("the fleet cannot be read", errors=tuple(found))

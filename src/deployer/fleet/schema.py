@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from deployer.errors import DeployerError, FleetError, ManyErrors
+from deployer.errors import CombinedError, DeployerError, FleetError
 from deployer.fleet.helm_yaml import Document, Path
 
 T = TypeVar("T")
@@ -177,10 +177,10 @@ class Reader:
     def require(self, value: T | None) -> T:
         """The model that was read.
 
-        :raises ManyErrors: it could not be made; all reasons at once.
+        :raises CombinedError: it could not be made; all reasons at once.
         """
         if value is None or self.errors:
-            raise ManyErrors("the file cannot be used", errors=tuple(finding.error() for finding in self.errors))
+            raise CombinedError("the file cannot be used", errors=tuple(finding.error() for finding in self.errors))
         return value
 
 

@@ -1,0 +1,74 @@
+"""What every verb gets: where the fleet is, the environment, and what is made of them when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from deployer.errors import FleetError
+from deployer.fleet.repository import CLUSTERS, Fleet, load_fleet
+from deployer.fleet.settings import FILE as SETTINGS_FILE
+from deployer.git import Repository, WorkTree
+
+STATE = ".deployer"  # below the fleet: journals, and all that local clusters are made of; never committed
+
+
+@dataclass(frozen=True)
+class Context:
+    """The surroundings of one call. ``cwd`` is what relative paths on the command line start from."""
+
+    given: Path | None
+    cwd: Path
+    env: Mapping[str, str]
+
+    @classmethod
+    def open(cls, fleet: Path | None, env: Mapping[str, str]) -> Self:
+        return cls(fleet, Path.cwd(), env)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    @cached_property
+    def root(self) -> Path:
+        """The fleet's folder: the one that was named, or the nearest above us that looks like one.
+
+        :raises FleetError: there is none.
+        """
+        if self.given is not None:
+            if not self.given.is_dir():
+                raise FleetError(f"--fleet {self.given}: no such folder")
+            return self.given.resolve()
+        for folder in (self.cwd, *self.cwd.parents):
+            if (folder / SETTINGS_FILE).is_file() or (folder / CLUSTERS).is_dir():
+                return folder
+        raise FleetError(
+            f"no fleet here: neither {SETTINGS_FILE} nor {CLUSTERS}/ in this folder or above",
+            hint="Go to its folder, name it with --fleet DIR, or make one with: deployer init DIR",
+        )
+
+    @cached_property
+    def fleet(self) -> Fleet:
+        """The fleet as it is on disk.
+
+        :raises FleetError: it cannot be read.
+        """
+        return load_fleet(WorkTree(self.root))
+
+    @cached_property
+    def repository(self) -> Repository:
+        return Repository(self.root, self.env)
+
+    @cached_property
+    def state(self) -> Path:
+        """The folder of journals and local clusters, private to the user and invisible to git."""
+        folder = self.root / STATE
+        folder.mkdir(mode=0o700, exist_ok=True)
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+        return folder

@@ -1,0 +1,138 @@
+"""The command: finds the verb, runs it, and turns what it raises into a message and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+from deployer import __version__
+from deployer.cli.context import Context
+from deployer.errors import EXIT_BUG, EXIT_INTERRUPTED, DeployerError
+
+
+class Verb(NamedTuple):
+    """A verb: the module that holds it, and what the list of verbs says of it."""
+
+    module: str
+    summary: str
+
+
+# The modules are imported when their verb is chosen: `deployer --help` must not wait for all of them.
+VERBS: Mapping[str, Verb] = {
+    "init": Verb("init", "make a new fleet"),
+    "validate": Verb("validate", "say all that is wrong with the fleet"),
+    "plan": Verb("plan", "which releases a change touches, and why"),
+    "deploy": Verb("deploy", "upgrade releases: support, then canaries, then production"),
+    "check": Verb("check", "prove that users of a hub can work"),
+    "preview": Verb("preview", "what of a hub's values a local hub can give"),
+    "status": Verb("status", "what is deployed, and how it is"),
+    "logs": Verb("logs", "what a hub wrote"),
+    "history": Verb("history", "past rollouts"),
+    "rollback": Verb("rollback", "take a hub back to an earlier revision"),
+    "unlock": Verb("unlock", "release a lock that was left behind"),
+    "down": Verb("down", "stop local hubs; what they hold stays"),
+}
+
+EXIT_CODES = {
+    0: "done, or nothing to do",
+    1: "something that you can mend: the message says what and how",
+    2: "there is something to do (plan --exit-code)",
+    3: "some releases failed or were withheld",
+    70: "a bug in the deployer: please send the report that it names",
+    130: "interrupted",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options that stand before the verb."""
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {name:<{width}}  {verb.summary}" for name, verb in VERBS.items())
+    top = argparse.ArgumentParser(
+        prog="deployer",
+        usage="deployer [--fleet DIR] VERB …",
+        description="Deploys many independent JupyterHubs, on many clusters, from one repository.",
+        epilog=f"verbs:\n{verbs}\n\n`deployer VERB --help` tells more of each.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--fleet", metavar="DIR", type=Path, help="the fleet's folder (default: the one we stand in)")
+    top.add_argument("--version", action="version", version=f"deployer {__version__}")
+    top.add_argument("verb", metavar="VERB", nargs="?", help=argparse.SUPPRESS)
+    top.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return top
+
+
+def verb_parser(name: str) -> argparse.ArgumentParser:
+    """The options of one verb."""
+    module = import_module(f"deployer.cli.{VERBS[name].module}")
+    made = argparse.ArgumentParser(
+        prog=f"deployer {name}",
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    module.options(made)
+    made.set_defaults(run=module.run)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is one of :data:`EXIT_CODES`."""
+    for stream in (sys.stdout, sys.stderr):
+        # A path may hold bytes that are no UTF-8; they are shown, and stop nothing.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        return _dispatch(list(sys.argv[1:] if argv is None else argv))
+    except DeployerError as error:
+        print(f"deployer: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("deployer: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Who reads our output has gone (`deployer plan | head`): nothing is left to say, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:  # noqa: BLE001 - the one place where a bug becomes a report
+        print(_report_bug(), file=sys.stderr)
+        return EXIT_BUG
+
+
+def _dispatch(argv: list[str]) -> int:
+    top = parser()
+    options = top.parse_args(argv)
+    if options.verb is None:
+        top.print_help()
+        return 0
+    if options.verb not in VERBS:
+        raise DeployerError(f"no verb {options.verb!r}", hint=_nearest_verb(options.verb))
+    chosen = verb_parser(options.verb).parse_args(options.rest)
+    with Context.open(options.fleet, dict(os.environ)) as context:
+        return int(chosen.run(chosen, context))
+
+
+def _nearest_verb(word: str) -> str:
+    near = difflib.get_close_matches(word, VERBS, n=1)
+    return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(VERBS)}"
+
+
+def _report_bug() -> str:
+    import platform
+    import traceback
+
+    with tempfile.NamedTemporaryFile("w", prefix="deployer-bug-", suffix=".txt", delete=False) as report:
+        report.write(f"deployer {__version__}, Python {platform.python_version()}, {platform.platform()}\n")
+        report.write(traceback.format_exc())
+    last = traceback.format_exc().strip().splitlines()[-1]
+    return f"deployer: this is a bug in the deployer: {last}\nPlease send the report: {report.name}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""Say all that is wrong with the fleet, at once, with file and line.
+
+deployer validate                  the whole fleet
+deployer validate CLUSTER [HUB]    one cluster, or one hub of it
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from deployer.cli.context import Context
+from deployer.errors import EXIT_OK, EXIT_USER_ERROR, DeployerError
+from deployer.fleet.ids import SUPPORT, ReleaseId
+from deployer.fleet.repository import Fleet
+from deployer.fleet.validation import validate
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("cluster", nargs="?", metavar="CLUSTER")
+    parser.add_argument("hub", nargs="?", metavar="HUB")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    wanted = _wanted(context.fleet, args.cluster, args.hub)
+    findings = validate(context.fleet, wanted)
+    if args.format == "json":
+        _print_json(findings)
+    else:
+        for finding in findings:
+            print(finding)
+        print(_summary(context.fleet, wanted, len(findings)), file=sys.stderr)
+    return EXIT_USER_ERROR if findings else EXIT_OK
+
+
+def _wanted(fleet: Fleet, cluster: str | None, hub: str | None) -> list[ReleaseId]:
+    if cluster is None:
+        return []
+    fleet.cluster(cluster)
+    if hub is not None:
+        return [fleet.release(ReleaseId(cluster, hub)).id]
+    return [release for release in fleet.releases if release.cluster == cluster] or [ReleaseId(cluster, SUPPORT)]
+
+
+def _print_json(findings: list[DeployerError]) -> None:
+    import json
+
+    rows = [
+        {
+            "file": finding.place.path if finding.place else None,
+            "line": finding.place.line if finding.place else 0,
+            "message": finding.message,
+            "hint": finding.hint,
+        }
+        for finding in findings
+    ]
+    print(json.dumps(rows, indent=2))
+
+
+def _summary(fleet: Fleet, wanted: list[ReleaseId], count: int) -> str:
+    clusters = {release.cluster for release in wanted} or fleet.clusters.keys()
+    hubs = sum(1 for release in (wanted or fleet.releases) if release.hub)
+    looked = f"{_count(hubs, 'hub')} on {_count(len(clusters), 'cluster')}"
+    return f"{looked}: {_count(count, 'finding') if count else 'nothing wrong'}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,69 @@
+"""For a terminal: plans as tables. Colour never carries meaning alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from deployer.changes.reasons import Reason
+from deployer.fleet.ids import Stage
+from deployer.plan.model import Plan, PlannedRelease
+
+STYLES = {Stage.SUPPORT: "magenta", Stage.STAGING: "yellow", Stage.PRODUCTION: "green"}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that honours NO_COLOR and the terminal's width; paths and names are never taken for markup."""
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def show_plan(plan: Plan) -> None:
+    """Print a plan: cluster by cluster, in the order in which it would be carried out."""
+    out = console()
+    if plan.releases:
+        out.print(plan_table(plan))
+    if plan.retired:
+        gone = ", ".join(map(str, plan.retired))
+        out.print(Text(f"Retired, and left alone: {gone}", style="dim"))
+    out.print(plan_summary(plan))
+
+
+def plan_table(plan: Plan) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("release", no_wrap=True, overflow="fold")
+    table.add_column("stage", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for release in plan.releases:
+        table.add_row(str(release.id), Text(release.stage, style=STYLES[release.stage]), why(release))
+    return table
+
+
+def why(release: PlannedRelease) -> str:
+    """The reasons, one on a line."""
+    return "\n".join(_short(reason) for reason in release.reasons)
+
+
+def _short(reason: Reason) -> str:
+    """A reason with the folder that all its files share said once."""
+    if len(reason.files) <= 3:
+        return reason.text
+    return f"{reason.text.split(' ← ', 1)[0]} ← {', '.join(reason.files[:3])} and {len(reason.files) - 3} more"
+
+
+def plan_summary(plan: Plan) -> str:
+    """One line: how many of each stage, on how many clusters."""
+    if not plan.releases:
+        return "Nothing to upgrade."
+    stages = Counter(release.stage for release in plan.releases)
+    clusters = {release.id.cluster for release in plan.releases}
+    parts = ", ".join(f"{stages[stage]} {stage}" for stage in Stage if stages[stage])
+    return f"{count(len(plan.releases), 'release')} on {count(len(clusters), 'cluster')} to upgrade: {parts}."
+
+
+def count(number: int, what: str) -> str:
+    """``1 hub``, ``2 hubs``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
