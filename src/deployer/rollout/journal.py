@@ -130,9 +130,9 @@ class Journal:
             self._file = None
 
     def record(self) -> RolloutRecord:
-        """What all journals of the folder tell.
+        """What all journals of the folder tell; nothing, where there is none yet.
 
-        :raises DeployerError: there is none, or it holds what is no journal.
+        :raises DeployerError: one holds what is no journal.
         """
         files = sorted(self.folder.glob("*.jsonl"))
         parts = [_read(path) for path in files]
@@ -144,7 +144,11 @@ class Journal:
     @contextlib.contextmanager
     def claimed(self) -> Iterator[None]:
         """Alone among the processes that share this folder: for reading who does what, and saying what we will do."""
-        with (self.folder / "lock").open("w") as file:
+        try:
+            file = (self.folder / "lock").open("w")
+        except OSError as error:
+            raise JournalError(f"cannot be written: {error.strerror}", Place(str(self.folder))) from None
+        with file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -169,7 +173,7 @@ class Listed:
 
 def history(state: Path) -> list[Listed]:
     """All rollouts, the newest first; those that cannot be read are listed as damaged."""
-    folders = (state / FOLDER).glob("*/")
+    folders = {path.parent for path in (state / FOLDER).glob("*/*.jsonl")}
     return sorted((_listed(folder) for folder in folders), key=lambda one: (one.at, one.id), reverse=True)
 
 

@@ -29,12 +29,16 @@ from deployer.rollout.states import Outcome
 class Past:
     """What earlier runs did to a release. ``unfinished`` is an act that began and did not end.
 
-    ``upgraded``: an upgrade that changed something was completed. ``errors`` has the acts that failed by themselves.
+    ``upgraded``: an upgrade that changed something was completed. ``doubtful``: one was begun more than once, so that
+    a later "unchanged" says nothing of what the first one did. ``back`` is what the roll-back left behind.
+    ``errors`` has the acts that failed by themselves.
     """
 
     unfinished: Act | None = None
     upgrade: Upgrade | None = None
     upgraded: bool = False
+    doubtful: bool = False
+    back: Upgrade | None = None
     health: Health | None = None
     done: frozenset[Act] = frozenset()
     errors: Mapping[Act, str] = field(default_factory=dict)
@@ -158,21 +162,26 @@ def _fold_release(known: ReleaseRecord, event: ReleaseStarted | ActBegun | ActEn
 
 
 def _begin(past: Past, act: Act) -> Past:
-    """An upgrade that is begun again takes away what was known of what came after it."""
+    """An act that is begun again takes away what it had left; an upgrade also what came after it."""
     if act is Act.LOCK:
         return past
     if act is Act.UPGRADE:
-        return Past(unfinished=act, upgraded=past.upgraded)
-    return replace(past, unfinished=act)
+        return Past(unfinished=act, upgraded=past.upgraded, doubtful=past.touched)
+    errors = {one: error for one, error in past.errors.items() if one is not act}
+    health = None if act is Act.CHECK else past.health
+    return replace(past, unfinished=act, done=past.done - {act}, errors=errors, health=health)
 
 
 def _end(past: Past, event: ActEnded) -> Past:
     if event.act is Act.LOCK:
         return past
-    past = replace(past, unfinished=None)
+    past = replace(past, unfinished=None, health=event.health or past.health)
     if event.error:
-        return replace(past, errors={**past.errors, event.act: event.error}, health=event.health or past.health)
+        return replace(past, errors={**past.errors, event.act: event.error})
     past = replace(past, done=past.done | {event.act})
-    if event.act is Act.UPGRADE and event.upgrade:
-        return replace(past, upgrade=event.upgrade, upgraded=past.upgraded or event.upgrade.changed)
-    return replace(past, health=event.health or past.health)
+    match event.act:
+        case Act.UPGRADE if event.upgrade:
+            return replace(past, upgrade=event.upgrade, upgraded=past.upgraded or event.upgrade.changed)
+        case Act.ROLLBACK:
+            return replace(past, back=event.upgrade)
+    return past

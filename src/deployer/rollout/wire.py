@@ -93,5 +93,5 @@ def _of(kind: Any, data: Any) -> Any:
     if kind is float and isinstance(data, int):
         return float(data)
     if not isinstance(data, kind) or (isinstance(data, bool) and kind is not bool):
-        raise ValueError(f"{data!r} is no {kind.__name__}")  # noqa: TRY004
+        raise ValueError(f"{data!r} is no {kind.__name__}")
     return data
