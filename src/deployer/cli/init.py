@@ -1,0 +1,30 @@
+"""Make a new fleet: a folder with clusters, hubs and charts, ready to deploy on this machine.
+
+deployer init DIR              one local cluster with a staging hub and a first one
+deployer init DIR --example    two local clusters with three hubs each, as real ones differ
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from deployer.cli.context import Context
+from deployer.errors import EXIT_OK
+from deployer.scaffold.create import commit, new_fleet
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", type=Path, help="a folder that is new or empty")
+    parser.add_argument("--example", action="store_true", help="two clusters of three hubs each")
+    parser.add_argument("--no-git", action="store_true", help="do not make it a git repository")
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    new_fleet(context.cwd / args.folder, example=args.example)
+    committed = not args.no_git and commit(context.cwd / args.folder, context.env)
+    print(f"A new fleet is in {args.folder}{', with a first commit' if committed else ''}. Next:")
+    print(f"  cd {args.folder}")
+    print("  deployer plan --all       # what would be deployed")
+    print("  deployer deploy --all     # real JupyterHubs, on this machine")
+    return EXIT_OK

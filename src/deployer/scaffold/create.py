@@ -1,0 +1,61 @@
+"""A new fleet, from the template."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from deployer.errors import DeployerError
+from deployer.process import run
+
+# What stands in for who has told git no name yet, for the first commit only.
+_NOBODY = ("-c", "user.name=deployer", "-c", "user.email=deployer@localhost")
+
+
+def new_fleet(folder: Path, *, example: bool = False) -> None:
+    """Make a fleet in ``folder``, whole or not at all: charts, settings and one local cluster.
+
+    :param example: two local clusters of three hubs each instead, as real ones differ.
+    :raises DeployerError: there is something in the folder already, or it cannot be written.
+    """
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise DeployerError(f"{folder} is not empty", hint="Name a folder that is new or empty.")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
+            made = Path(scratch) / "fleet"
+            for layer in ("base", "example" if example else "first"):
+                _copy(layer, made)
+            made.replace(folder)  # an empty folder in its place is replaced
+    except OSError as error:
+        raise DeployerError(f"{folder}: {error.strerror}") from None
+
+
+def _copy(layer: str, to: Path) -> None:
+    with as_file(files("deployer.scaffold") / "template" / layer) as source:
+        shutil.copytree(source, to, dirs_exist_ok=True)
+    for file in to.rglob("dot-*"):  # packaging tools leave out files whose names begin with a dot
+        file.rename(file.with_name("." + file.name.removeprefix("dot-")))
+
+
+def commit(folder: Path, env: Mapping[str, str]) -> bool:
+    """Make the folder a git repository with one commit; False where it is part of one already, or git is missing.
+
+    :raises CommandError: git refuses.
+    """
+    if shutil.which("git", path=env.get("PATH")) is None or _is_tracked(folder, env):
+        return False
+    run(["git", "init", "--quiet"], env=env, cwd=folder)
+    run(["git", "add", "--all"], env=env, cwd=folder)
+    known = run(["git", "var", "GIT_COMMITTER_IDENT"], env=env, cwd=folder, check=False).ok
+    run(["git", *(() if known else _NOBODY), "commit", "--quiet", "--message", "A new fleet"], env=env, cwd=folder)
+    return True
+
+
+def _is_tracked(folder: Path, env: Mapping[str, str]) -> bool:
+    """Whether a repository around the folder would track what is in it."""
+    inside = run(["git", "rev-parse", "--is-inside-work-tree"], env=env, cwd=folder, check=False).ok
+    return inside and not run(["git", "check-ignore", "--quiet", "."], env=env, cwd=folder, check=False).ok
