@@ -1,0 +1,334 @@
+"""The local target: a cluster of ``provider: local`` is real JupyterHubs, as daemons on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from deployer.errors import DeployerError, TargetError
+from deployer.fleet.ids import SUPPORT, ReleaseId
+from deployer.plan.ports import Control, Endpoint, Holder, Observation, State, Upgrade
+from deployer.plan.steps import Step
+from deployer.targets.local import ingress, proxy
+from deployer.targets.local.configuration import base_url
+from deployer.targets.local.desired import Desired
+from deployer.targets.local.files import locked, private_folder, telling, write_text
+from deployer.targets.local.hub_unit import HubUnit
+from deployer.targets.local.ingress import Routes
+from deployer.targets.local.ingress_unit import IngressUnit
+from deployer.targets.local.keys import OF_A_CLUSTER, ensure_secrets
+from deployer.targets.local.layout import ClusterFolder, ReleaseFolder
+from deployer.targets.local.locks import Locks
+from deployer.targets.local.ports import HOST, Ports
+from deployer.targets.local.proxy import request
+from deployer.targets.local.revisions import Record, Revisions, Status
+from deployer.targets.local.upgrade import Done, Upgrader
+
+QUICK = 2.0  # seconds for a look at a hub
+MENDING = 120.0  # seconds for a hub to come back
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTarget:
+    """One cluster on this machine; implements :class:`deployer.plan.ports.Target`.
+
+    ``state`` is the fleet's state folder, ``desired`` says what the repository wants of a release, ``port`` is the
+    ingress's where the fleet gives one. ``env`` is the caller's environment, of which daemons get a harmless part.
+    ``slots`` limits how many hubs start at once, by default to the machine's cores.
+    """
+
+    state: Path
+    cluster: str
+    desired: Callable[[ReleaseId], Desired]
+    port: int | None = None
+    env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    slots: int | None = None
+
+    @property
+    def folder(self) -> ClusterFolder:
+        return ClusterFolder.of(self.state, self.cluster)
+
+    # What a rollout asks for
+
+    def steps(self, release: ReleaseId) -> tuple[Step, ...]:
+        folder = self.folder.release(release.name)
+        if release.hub is None:
+            ports = {ingress.ENTRY: self.port or 0, ingress.INTERNAL: 0, **self._ports(folder).get()}
+            argv = ingress.command(ingress.find_traefik(self.env), self.folder.routes, ports)
+            return (Step("the ingress", argv),)
+        last = self.revisions(release).last()
+        unit, node, ports = self._hub(release), proxy.find_node(self.env), self._ports(folder).get()
+        at = {"public": 0, "api": 0, "hub": 0, **ports}
+        base = base_url(self.desired(release).values)
+        return (
+            Step("the proxy, where it does not run", proxy.command(node, proxy.program(self.env), at, base)),
+            Step("the hub", unit.command(last.number + 1 if last else 1)),
+        )
+
+    def lock(
+        self, release: ReleaseId, rollout: str, *, timeout: float, cancelled: threading.Event
+    ) -> AbstractContextManager[None]:
+        return self._locks().hold(release, rollout, timeout=timeout, cancelled=cancelled)
+
+    def upgrade(self, release: ReleaseId, *, rollout: str, force: bool, control: Control) -> Upgrade:
+        desired = self.desired(release)
+        with self._at_work(release, control):
+            self._folder(release).retired.unlink(missing_ok=True)
+            upgrader = self._upgrader(release, control, desired)
+            return self._finished(release, upgrader.upgrade(desired, rollout, force=force))
+
+    def confirm(self, release: ReleaseId, revision: int) -> None:
+        revisions = self.revisions(release)
+        if record := revisions.get(revision):
+            revisions.update(replace(record, verified=True))
+
+    def rollback(self, release: ReleaseId, *, control: Control, revision: int | None = None) -> Upgrade | None:
+        with self._at_work(release, control):
+            to = self._to_return_to(release, revision)
+            if to is None:
+                self._give_up(release)
+                return None
+            current = self.revisions(release).current()
+            rollout = current.rollout if current else to.rollout
+            return self._finished(release, self._upgrader(release, control).go_back(to, rollout))
+
+    def observe(self, release: ReleaseId) -> Observation:
+        revisions = self.revisions(release)
+        last, record = revisions.last(), revisions.current() or revisions.last()
+        if record is None or last is None or self._folder(release).retired.exists():
+            return Observation(State.ABSENT)
+        state, healthy, detail = self._look(release, record)
+        if last.status is Status.FAILED and last.number >= record.number:
+            detail = "; ".join(filter(None, [f"revision {last.number} failed: {last.detail}", detail]))
+        url, plain = self._urls(release, record)
+        return Observation(
+            state=state,
+            revision=record.number,
+            deployed_at=record.time,
+            rollout=record.rollout,
+            url=url,
+            plain_url=plain,
+            verified=record.verified,
+            wanted=record.status is Status.DEPLOYED and record.digest == self._wanted_digest(release),
+            healthy=healthy,
+            detail=detail,
+        )
+
+    def endpoint(self, release: ReleaseId) -> Endpoint:
+        record = self.revisions(release).current()
+        if release.hub is None or record is None:
+            raise TargetError(f"{release} is not deployed", hint=f"deployer deploy {release.cluster} {release.name}")
+        url, _plain = self._urls(release, record)
+        port = self._web_port() if self._has_ingress() else self._ports(self._folder(release)).get()["public"]
+        return Endpoint(url=url, token=self._hub(release).secrets()["health_token"], connect=f"{HOST}:{port}")
+
+    # What the other verbs ask for
+
+    def releases(self) -> list[ReleaseId]:
+        """All that was ever deployed here and not purged: hubs, then support."""
+        return [ReleaseId(self.cluster, name) for name in self.folder.names()]
+
+    def revisions(self, release: ReleaseId) -> Revisions:
+        return Revisions(self._folder(release).revisions)
+
+    def locks(self) -> dict[ReleaseId, Holder]:
+        return self._locks().holders()
+
+    def unlock(self, release: ReleaseId) -> Holder | None:
+        return self._locks().unlock(release)
+
+    def repair(self, release: ReleaseId | None = None, *, timeout: float = MENDING) -> dict[ReleaseId, Upgrade]:
+        """Start what is deployed and dead, the ingress first; what was stopped on purpose is left alone."""
+        found: dict[ReleaseId, Upgrade] = {}
+        for one in [release] if release else reversed(self.releases()):
+            control = Control(timeout)
+            with self._at_work(one, control):
+                done = None if self._is_stopped(one) else self._upgrader(one, control).mend()
+                if done and done.changed:
+                    found[one] = self._finished(one, done)
+        return found
+
+    def down(self, release: ReleaseId | None = None, *, purge: bool = False) -> None:
+        """End all processes of a release, or of the cluster; with ``purge`` its state and its users' homes go too."""
+        for one in [release] if release else self.releases():
+            with self._at_work(one, Control(MENDING)):
+                self._stop(one)
+                if purge:
+                    self._delete(self._folder(one).path)
+        if purge and release is None:
+            self._delete(self.folder.path)
+
+    def retire(self, release: ReleaseId, *, purge: bool = False) -> None:
+        """Stop a release that is gone from the fleet: it is absent from then on; homes stay unless purged."""
+        self.down(release, purge=purge)
+        if not purge and self._folder(release).path.exists():
+            write_text(self._folder(release).retired, "")
+
+    def logs(self, release: ReleaseId) -> dict[str, Path]:
+        """Where logs are: ``hub``, ``proxy`` and ``users/<file>`` of a hub, ``ingress`` of support."""
+        folder = self._folder(release)
+        if release.hub is None:
+            return {"ingress": folder.daemon("ingress").log}
+        users = {f"users/{path.stem}": path for path in self._hub(release).user_logs()}
+        return {"hub": folder.daemon("hub").log, "proxy": folder.daemon("proxy").log, **users}
+
+    def password(self) -> str:
+        """What people log in with at the cluster's hubs."""
+        return ensure_secrets(self.folder.secrets, OF_A_CLUSTER)[OF_A_CLUSTER[0]]
+
+    # How it is done
+
+    def _upgrader(self, release: ReleaseId, control: Control, desired: Desired | None = None) -> Upgrader:
+        unit = self._ingress() if release.hub is None else self._hub(release, desired)
+        return Upgrader(self.revisions(release), unit, control)
+
+    def _hub(self, release: ReleaseId, desired: Desired | None = None) -> HubUnit:
+        folder, record = self._folder(release), self.revisions(release).current()
+        domain = desired.domain if desired else record.domain if record else ""
+        values = desired.values if desired else self.revisions(release).values(record.number) if record else {}
+        at = (
+            f"http://{self._domain(release, domain)}:{self._web_port()}{base_url(values)}"
+            if self._has_ingress()
+            else ""
+        )
+        return HubUnit(release.name, self.folder, folder, self._ports(folder), self.env, at, self.slots)
+
+    def _ingress(self) -> IngressUnit:
+        folder = self.folder.release(SUPPORT)
+        return IngressUnit(self.folder, folder, self._ports(folder), self.env, self.port)
+
+    def _finished(self, release: ReleaseId, done: Done) -> Upgrade:
+        """Publish the release's address: its route appears, its port stays from now on."""
+        write_text(self._folder(release).published, "")
+        if release.hub is None:
+            self._publish_all()
+        else:
+            self._publish(release, done.record)
+        url, plain = self._urls(release, done.record)
+        name = "hub" if release.hub else "ingress"
+        return Upgrade(
+            changed=done.changed,
+            revision=done.record.number,
+            verified=done.record.verified,
+            url=url,
+            plain_url=plain,
+            log=str(self.logs(release)[name]),
+            notices=done.notices,
+        )
+
+    def _publish(self, release: ReleaseId, record: Record) -> None:
+        port = self._ports(self._folder(release)).get()["public"]
+        Routes(self.folder.routes).add(release.name, self._domain(release, record.domain), port)
+
+    def _publish_all(self) -> None:
+        for release in self.releases():
+            record = self.revisions(release).current()
+            if release.hub and record and not self._is_stopped(release):
+                self._publish(release, record)
+
+    def _urls(self, release: ReleaseId, record: Record) -> tuple[str, str]:
+        """The address through the ingress where there is one, and the plain one."""
+        if release.hub is None:
+            plain = f"http://{HOST}:{self._web_port()}/"
+            return plain, plain
+        base = base_url(self.revisions(release).values(record.number))
+        port = self._ports(self._folder(release)).get().get("public", 0)
+        plain = f"http://{HOST}:{port}{base}" if port else ""
+        if not self._has_ingress():
+            return plain, plain
+        return f"http://{self._domain(release, record.domain)}:{self._web_port()}{base}", plain
+
+    def _domain(self, release: ReleaseId, domain: str) -> str:
+        return ingress.local_domain(domain, release.name, release.cluster)
+
+    def _has_ingress(self) -> bool:
+        support = ReleaseId(self.cluster, SUPPORT)
+        return self.revisions(support).current() is not None and not self._is_stopped(support)
+
+    def _web_port(self) -> int:
+        return self._ports(self.folder.release(SUPPORT)).get().get(ingress.ENTRY, 0)
+
+    def _look(self, release: ReleaseId, record: Record) -> tuple[State, bool, str]:
+        """State, health by one quick request, and what is wrong."""
+        if self._is_stopped(release):
+            failed = record.status is Status.FAILED
+            return (State.FAILED if failed else State.STOPPED), False, record.detail if failed else ""
+        dead = [name for name in _daemons(release) if not self._folder(release).daemon(name).alive()]
+        if dead:
+            return State.FAILED, False, f"not alive: {', '.join(dead)}"
+        if release.hub is None:
+            healthy = self._ingress().answers()
+        else:
+            path = f"{base_url(self.revisions(release).values(record.number))}hub/health"
+            healthy = request(self._ports(self._folder(release)).get()["public"], path, timeout=QUICK) == 200
+        return State.RUNNING, healthy, "" if healthy else "it does not answer"
+
+    def _is_stopped(self, release: ReleaseId) -> bool:
+        """Stopped on purpose, or never started: a daemon that died leaves its pid file."""
+        folder = self._folder(release)
+        return not any(folder.daemon(name).pid_file.exists() for name in _daemons(release))
+
+    def _wanted_digest(self, release: ReleaseId) -> str | None:
+        try:
+            return self.desired(release).digest
+        except DeployerError:
+            return None  # gone from the fleet, or the fleet cannot be read
+
+    def _to_return_to(self, release: ReleaseId, revision: int | None) -> Record | None:
+        revisions = self.revisions(release)
+        if revision is not None:
+            if found := revisions.get(revision):
+                return found
+            raise TargetError(f"{release} has no revision {revision}", hint=_known(revisions))
+        newest = revisions.current() or revisions.last()
+        return revisions.verified_before(newest.number) if newest else None
+
+    def _give_up(self, release: ReleaseId) -> None:
+        self._stop(release)
+        for record in self.revisions(release).all():
+            if record.status in (Status.DEPLOYED, Status.PENDING):
+                self.revisions(release).failed(record, record.detail or "it did not pass its health check")
+
+    def _stop(self, release: ReleaseId) -> None:
+        if release.hub is None:
+            self._ingress().stop()
+        else:
+            Routes(self.folder.routes).remove(release.name)
+            self._hub(release).stop()
+
+    def _delete(self, path: Path) -> None:
+        with telling(path):
+            shutil.rmtree(path, ignore_errors=False)
+
+    @contextmanager
+    def _at_work(self, release: ReleaseId, control: Control) -> Iterator[None]:
+        """Keep other deployers away from the release's processes, whatever rollout they belong to."""
+        if release.cluster != self.cluster:
+            raise TargetError(f"{release} is not of cluster {self.cluster}")
+        private_folder(self._folder(release).path)
+        with locked(self._folder(release).busy, give_up=control.cancelled.is_set) as held:
+            if not held:
+                raise TargetError(f"{release}: cancelled before it began")
+            yield
+
+    def _folder(self, release: ReleaseId) -> ReleaseFolder:
+        return self.folder.release(release.name)
+
+    def _ports(self, folder: ReleaseFolder) -> Ports:
+        return Ports(folder.ports, proxy.cache_folder(self.env) / "ports.json")
+
+    def _locks(self) -> Locks:
+        return Locks(self.folder.locks, self.cluster)
+
+
+def _daemons(release: ReleaseId) -> tuple[str, ...]:
+    return ("hub", "proxy") if release.hub else ("ingress",)
+
+
+def _known(revisions: Revisions) -> str:
+    return "Its revisions: " + (", ".join(str(record.number) for record in revisions.all()) or "none")

@@ -1,0 +1,99 @@
+"""What an upgrade acts on: a release's processes, behind a protocol that hubs and the ingress both follow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from deployer.errors import TargetError
+from deployer.plan.ports import Control
+from deployer.targets.local.daemon import Daemon, Reading
+from deployer.targets.local.files import POLL
+from deployer.targets.local.revisions import Record
+
+
+class Unit(Protocol):
+    """The processes of one release. All methods may be repeated, and mend what an interrupted one left."""
+
+    def runs(self, number: int) -> bool:
+        """Whether all processes are alive, run this revision and answer."""
+        ...
+
+    def back_up(self, number: int) -> None:
+        """Keep what the revision ``number`` might spoil, before it starts; once."""
+        ...
+
+    def start(self, record: Record, values: Mapping[str, Any], control: Control) -> tuple[str, ...]:
+        """Bring all processes to this revision, wait until they answer, and return notices.
+
+        :raises TargetError: they do not answer in time, or end; the message has the cause in one line.
+        """
+        ...
+
+    def restore(self, record: Record) -> None:
+        """Bring back what a failed revision spoilt, so that ``record`` can run again."""
+        ...
+
+    def stop(self) -> None:
+        """End all processes of the release, users' servers too."""
+        ...
+
+    def schema(self) -> str:
+        """What :meth:`restore` will want to know of the revision that runs now."""
+        ...
+
+
+@dataclass(slots=True)
+class Deadline:
+    """The time that is left of an act, and its cancellation."""
+
+    control: Control
+    until: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.until = time.monotonic() + self.control.timeout
+
+    def wait(self, ready: Callable[[], bool], daemon: Daemon, reading: Reading, name: str) -> None:
+        """Wait until ``ready``.
+
+        :raises TargetError: the daemon ended first, the time is over, or the act was cancelled.
+        """
+        while not ready():
+            if not daemon.alive():
+                raise TargetError(f"{name} ended: {cause(reading.text())}", hint=f"Its log: {daemon.log}")
+            if self.control.cancelled.is_set():
+                raise TargetError(f"{name} was cancelled while it started", hint=f"Its log: {daemon.log}")
+            if time.monotonic() >= self.until:
+                said = cause(reading.text())
+                raise TargetError(
+                    f"{name} was not healthy within {self.control.timeout:g} s: {said}", hint=f"Its log: {daemon.log}"
+                )
+            time.sleep(POLL)
+
+
+CONFIG_ERROR = "jupyterhub_config error:"
+
+
+def cause(log: str) -> str:
+    """Why a daemon failed, in one line of what it logged: our own, else a traceback's last, else the last."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    ours = [line for line in lines if CONFIG_ERROR in line]
+    if ours:
+        return ours[-1][ours[-1].index(CONFIG_ERROR) :]
+    return _after_traceback(log) or (lines[-1] if lines else "it logged nothing")
+
+
+def _after_traceback(log: str) -> str:
+    """The line that a traceback ends with: the first one after it that is not indented."""
+    lines = log.splitlines()
+    starts = [
+        number for number, line in enumerate(lines) if line.strip().startswith("Traceback (most recent call last)")
+    ]
+    if not starts:
+        return ""
+    indent = len(lines[starts[-1]]) - len(lines[starts[-1]].lstrip())
+    rest = lines[starts[-1] + 1 :]
+    ends = (line.strip() for line in rest if line.strip() and len(line) - len(line.lstrip()) <= indent)
+    return next(ends, "")
