@@ -20,8 +20,8 @@ DEAF = (
 PARENT = (
     sys.executable,
     "-c",
-    "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
-    "print('up', flush=True); time.sleep(600)",
+    "import subprocess as s, sys, time; s.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
+    + "print('up', flush=True); time.sleep(600)",
 )
 ENV = {"PATH": os.defpath}
 

@@ -37,9 +37,9 @@ def test_another_rollout_refuses_and_names_the_holder(locks):
     with (
         hold(locks, "r1"),
         pytest.raises(LockedError, match=rf"reef/ocean is locked by rollout r1 \(process {os.getpid()}"),
+        hold(locks, "r2"),
     ):
-        with hold(locks, "r2"):
-            pass
+        pass
 
 
 def test_another_release_is_free(locks):
@@ -74,9 +74,9 @@ def test_waits_for_its_turn(locks):
 def test_cancelled_while_waiting(locks):
     cancelled = threading.Event()
     cancelled.set()
-    with hold(locks, "r1"), pytest.raises(LockedError):
-        with locks.hold(OCEAN, "r2", timeout=60, cancelled=cancelled):
-            pass
+    second = locks.hold(OCEAN, "r2", timeout=60, cancelled=cancelled)
+    with hold(locks, "r1"), pytest.raises(LockedError), second:
+        pass
 
 
 def ghost(**changes):

@@ -35,10 +35,10 @@ class World:
     def runs(self, number):
         return self.running == number
 
-    def back_up(self, number):
+    def back_up(self, number):  # noqa: ARG002
         self._point("before backup")
 
-    def start(self, record, values, control):
+    def start(self, record, values, control):  # noqa: ARG002
         self._point("before start")
         self.running = 0
         self.starts.append(record.number)
