@@ -1,0 +1,88 @@
+"""How a rollout ended, for people: each release's outcome and address, what went wrong, and what to run next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from deployer.reports.board import SIGNS, sign
+from deployer.reports.progress import clock
+from deployer.rollout.results import ReleaseResult, RolloutResult
+from deployer.rollout.states import Outcome
+
+
+def show_result(result: RolloutResult, out: Console) -> None:
+    """Print the table, each failure with its cause and log, one line of totals, and the next command."""
+    if result.releases:
+        out.print(result_table(result))
+    for release in result.releases:
+        if release.outcome is Outcome.FAILED:
+            _show_failure(release, out)
+    for line in notices(result.releases):
+        out.print(Text(line, style="dim"))
+    out.print(totals(result))
+    for line in next_steps(result):
+        out.print(line)
+
+
+def result_table(result: RolloutResult) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("")
+    table.add_column("release", no_wrap=True)
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("address, or why", overflow="fold")
+    for release in result.releases:
+        ended = release.ended
+        seconds = clock(ended.seconds) if ended.seconds and not release.kept else ""
+        outcome = Text(ended.outcome, style=SIGNS[ended.outcome][1])
+        table.add_row(sign(ended.outcome), str(release.release), outcome, seconds, Text(_about(release)))
+    return table
+
+
+def _about(release: ReleaseResult) -> str:
+    ended = release.ended
+    if not ended.outcome.good:
+        return ended.cause
+    return "\n".join(dict.fromkeys(filter(None, [ended.url, ended.plain_url])))
+
+
+def _show_failure(release: ReleaseResult, out: Console) -> None:
+    ended = release.ended
+    out.print(Text(f"{release.release} failed: {ended.cause}", style="red"))
+    for label, text in (("evidence", ended.evidence), ("log", ended.log), ("report of a bug", ended.bug)):
+        if text and text not in ended.cause:
+            out.print(f"  {label}: {text}", soft_wrap=True)
+
+
+def notices(releases: Iterable[ReleaseResult]) -> list[str]:
+    """Notices, those that several releases share said once."""
+    found: dict[str, list[str]] = {}
+    for release in releases:
+        for notice in release.ended.notices:
+            found.setdefault(notice, []).append(str(release.release))
+    return [f"{', '.join(names)}: {notice}" for notice, names in found.items()]
+
+
+def totals(result: RolloutResult) -> str:
+    """``6 succeeded, 1 failed, 2 withheld in 1:23.``"""
+    parts = [f"{number} {outcome}" for outcome, number in result.counts.items() if number]
+    return f"{', '.join(parts) or 'nothing to do'} in {clock(result.seconds)}."
+
+
+def next_steps(result: RolloutResult) -> list[str]:
+    """What to run next, where there is something."""
+    failed = [release.release for release in result.releases if release.outcome is Outcome.FAILED]
+    if failed:
+        first = failed[0]
+        return [
+            f"Next: deployer logs {first.cluster} {first.name}",
+            f"      mend it, then: deployer deploy {first.cluster} {first.hub or '--support'}",
+        ]
+    if any(release.outcome is Outcome.CANCELLED for release in result.releases):
+        return ["Next: deployer deploy --resume"]
+    return []
