@@ -59,7 +59,7 @@ class _Reader:
     def _changed_values(self, release: Release) -> tuple[str, ...]:
         read: set[str] = set()
         for path in release.values_files:
-            read |= jsonnet.imports(self.fleet.tree, path) if path.endswith(".jsonnet") else {path}
+            read |= self._jsonnet(path) if path.endswith(".jsonnet") else {path}
         return tuple(sorted(read & self.changed))
 
     def _changed_chart(self, release: Release) -> tuple[str, ...]:
@@ -69,8 +69,6 @@ class _Reader:
         return self._charts[key]
 
     def _changed_files(self, folder: str, override: str) -> tuple[str, ...]:
-        if not any(path.startswith(f"{self.fleet.settings.charts}/") or path == SETTINGS_FILE for path in self.changed):
-            return ()
         found: set[str] = set()
         for index, chart_folder in enumerate(self._folders(folder, override)):
             replaced = {"Chart.yaml", "Chart.lock"} if override and index == 0 else set()
@@ -90,12 +88,15 @@ class _Reader:
         return {p for p in self.changed if p.startswith(prefix) and p.removeprefix(prefix) not in unread}
 
     def _computed(self, folder: str) -> set[str]:
-        """A chart's jsonnet, all it imports, and deployer.yaml, which binds its external variables."""
         name = self.fleet.settings.jsonnet.chart_values
         path = f"{folder}/{name}"
         if not name or not self.fleet.tree.is_file(path):
             return set()
-        return {*jsonnet.imports(self.fleet.tree, path), SETTINGS_FILE} & self.changed
+        return self._jsonnet(path) & self.changed
+
+    def _jsonnet(self, path: str) -> set[str]:
+        """A jsonnet file, all it imports, and deployer.yaml, which binds its external variables."""
+        return {*jsonnet.imports(self.fleet.tree, path), SETTINGS_FILE}
 
 
 def _reason(rule: Rule, what: str, files: tuple[str, ...]) -> Reason:

@@ -64,6 +64,11 @@ class Context:
         return Repository(self.root, self.env)
 
     @cached_property
+    def revision(self) -> str:
+        """The commit that the fleet's folder holds, "" where it holds anything else."""
+        return self.repository.head()
+
+    @cached_property
     def state(self) -> Path:
         """The folder of journals and local clusters, private to the user and invisible to git."""
         folder = self.root / STATE

@@ -52,9 +52,7 @@ def selected_plan(options: argparse.Namespace, context: Context, files: Sequence
         before = load_before(context, options.since)
     else:
         reasons = affected_by_paths(fleet, fleet_paths(context, [*files, *_listed(options, context)]))
-    return build_plan(
-        fleet, apply_labels(fleet, reasons, options.label), before=before, revision=context.repository.head()
-    )
+    return build_plan(fleet, apply_labels(fleet, reasons, options.label), before=before, revision=context.revision)
 
 
 def load_before(context: Context, revision: str) -> Fleet | None:

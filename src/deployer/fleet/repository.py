@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from posixpath import join, normpath
-from typing import Any
+from typing import Any, Literal
 
 from deployer.errors import CombinedError, DeployerError, FleetError, Place
 from deployer.fleet import jsonnet
@@ -14,7 +14,7 @@ from deployer.fleet.charts import Charts
 from deployer.fleet.cluster import Cluster, Hub, Provider, Support
 from deployer.fleet.helm_yaml import Document, load
 from deployer.fleet.ids import SUPPORT, ReleaseId, Stage
-from deployer.fleet.schema import Finding, Reader
+from deployer.fleet.schema import Finding, Reader, dotted
 from deployer.fleet.settings import FILE as SETTINGS_FILE
 from deployer.fleet.settings import Settings
 from deployer.fleet.tree import Tree
@@ -105,7 +105,7 @@ class Fleet:
         )
 
     def chart_folder(self, chart: str) -> str:
-        return join(self.settings.charts, chart)
+        return normpath(join(self.settings.charts, chart))
 
     def release(self, wanted: ReleaseId) -> Release:
         """One release.
@@ -129,17 +129,20 @@ class Fleet:
             )
         return self.clusters[name]
 
-    def values(self, release: Release) -> Values:
+    def values(self, release: Release, *, encrypted: Literal["refuse", "skip"] = "refuse") -> Values:
         """The effective values that the fleet itself gives: its files over its charts' own defaults.
 
         Defaults of charts from outside are not here; Helm adds those.
 
+        :param encrypted: whether a file that sops has encrypted is an error, or left out.
+
         :raises FleetError: a file is missing, encrypted, or wrong.
         """
-        layers = [self._layer(release, path) for path in release.values_files]
+        files = [path for path in release.values_files if encrypted == "refuse" or not is_encrypted(path)]
+        layers = [self._layer(release, path) for path in files]
         return coalesce(merge(layers), self._chart_defaults(release, release.chart, release.chart_override))
 
-    def hub_values(self, release: Release) -> Values:
+    def hub_values(self, release: Release, *, encrypted: Literal["refuse", "skip"] = "refuse") -> Values:
         """Of those, what the community's JupyterHub chart gets.
 
         :raises FleetError: as :meth:`values`, or the release's chart has no JupyterHub in it.
@@ -149,7 +152,7 @@ class Fleet:
             raise FleetError(
                 f"the chart of {release.id} does not depend on the chart 'jupyterhub'", Place(release.chart)
             )
-        return at(self.values(release), path)
+        return at(self.values(release, encrypted=encrypted), path)
 
     def _layer(self, release: Release, path: str) -> Values:
         if is_encrypted(path):
@@ -160,7 +163,9 @@ class Fleet:
             return jsonnet.evaluate(self.tree, path, self.ext_vars(release))
         return read_values(self.tree, path)
 
-    def _chart_defaults(self, release: Release, folder: str, override: str) -> Values:
+    def _chart_defaults(self, release: Release, folder: str, override: str, above: tuple[str, ...] = ()) -> Values:
+        if folder in above:
+            raise FleetError(f"the chart depends on itself, through {' and '.join(above)}", Place(folder))
         chart = self.charts.get(folder, override)
         file = f"{folder}/values.yaml"
         own = read_values(self.tree, file) if self.tree.is_file(file) else {}
@@ -170,7 +175,7 @@ class Fleet:
             own = merge([own, rendered])
         for dependency in chart.dependencies:
             if dependency.folder:
-                below = self._chart_defaults(release, dependency.folder, "")
+                below = self._chart_defaults(release, dependency.folder, "", (*above, folder))
                 own[dependency.key] = coalesce(at(own, [dependency.key]), below)
         return own
 
@@ -204,7 +209,7 @@ def canaries_of(cluster: Cluster, hub: Hub) -> tuple[str, ...]:
     if hub.effective_stage is not Stage.PRODUCTION:
         return ()
     if hub.canary is not None:
-        return tuple(sorted(hub.canary))
+        return tuple(sorted(set(hub.canary)))
     return tuple(
         sorted(other.name for other in cluster.hubs if other.effective_stage is Stage.STAGING and not other.retire)
     )
@@ -258,7 +263,7 @@ def load_settings(tree: Tree) -> tuple[Settings, list[Finding]]:
         return Settings(), []
     document = load(tree.read(SETTINGS_FILE), SETTINGS_FILE)
     reader = Reader(document)
-    settings = reader.require(reader.read(Settings, document.data or {}))
+    settings = reader.require(reader.read(Settings, {} if document.data is None else document.data))
     return settings, reader.findings
 
 
@@ -272,6 +277,7 @@ def load_cluster(tree: Tree, folder: str, settings: Settings) -> tuple[Cluster, 
     reader = Reader(document, settings.extra_keys)
     cluster = reader.require(reader.read(Cluster, document.data))
     _check_names(document, cluster)
+    _check_canaries(document, cluster)
     return cluster, document, reader.findings
 
 
@@ -282,13 +288,24 @@ def _check_names(document: Document, cluster: Cluster) -> None:
         wrong = ""
         if hub.name == SUPPORT:
             wrong = f"{SUPPORT!r} is the name of the cluster's support release"
-        elif "/" in hub.name:
-            wrong = f"{hub.name!r} must not hold a '/'"
+        elif "/" in hub.name or not hub.name:
+            wrong = f"{hub.name!r} must not be empty or hold a '/'"
         elif hub.name in seen:
             wrong = f"{hub.name!r} is also the name of hubs[{seen[hub.name]}]"
         if wrong:
             raise FleetError(f"hubs[{index}].name: {wrong}", document.place((*hub.at, "name")))
         seen[hub.name] = index
+
+
+def _check_canaries(document: Document, cluster: Cluster) -> None:
+    """Production hubs that stand behind each other could never start."""
+    staging = {hub.name: hub.effective_stage is Stage.STAGING for hub in cluster.hubs}
+    for hub in cluster.hubs:
+        for name in canaries_of(cluster, hub):
+            if not staging.get(name, True):
+                at = (*hub.at, "canary")
+                hint = "Give that hub `stage: staging`, or name another."
+                raise FleetError(f"{dotted(at)}: {name!r} is no staging hub", document.place(at), hint)
 
 
 def raise_all(errors: Iterable[DeployerError]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.console import Console
@@ -30,6 +31,16 @@ def show_plan(plan: Plan) -> None:
         gone = ", ".join(map(str, plan.retired))
         out.print(Text(f"Retired, and left alone: {gone}", style="dim"))
     out.print(plan_summary(plan))
+
+
+def show_rows(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print plain rows below their headers; what is too long is folded within its column."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for header in headers:
+        table.add_column(header, overflow="fold", ratio=1)
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
 
 
 def plan_table(plan: Plan) -> Table:

@@ -1,0 +1,73 @@
+"""What a hub wrote; its proxy, its users' servers and the cluster's ingress too.
+
+deployer logs CLUSTER HUB [-f]
+deployer logs CLUSTER support
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+from deployer.cli.context import Context
+from deployer.cli.wiring import local_target
+from deployer.errors import EXIT_OK, DeployerError
+from deployer.fleet.ids import ReleaseId
+
+PAUSE = 0.3  # seconds between looks at a log that is followed
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("cluster", metavar="CLUSTER")
+    parser.add_argument("hub", metavar="HUB", help="a hub, or support")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on as more is written, until Ctrl-C")
+    parser.add_argument(
+        "-n", "--lines", type=int, default=100, metavar="N", help="the last N lines (default: 100; 0: all)"
+    )
+    parser.add_argument("--of", default="", metavar="NAME", help="another log: proxy, or users/NAME")
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    path = _log(args, context)
+    with path.open(encoding="utf-8", errors="replace") as file:
+        sys.stdout.writelines(deque(file, args.lines or None))
+        sys.stdout.flush()
+    if args.follow:
+        _follow(path)
+    return EXIT_OK
+
+
+def _log(args: argparse.Namespace, context: Context) -> Path:
+    target, release = local_target(context, args.cluster), ReleaseId(args.cluster, args.hub)
+    if release not in target.releases():
+        context.fleet.release(release)
+        raise DeployerError(f"{release} was never deployed", hint=f"deployer deploy {args.cluster} {args.hub}")
+    logs = target.logs(release)
+    name = args.of or next(iter(logs))
+    if name not in logs or not logs[name].exists():
+        there = ", ".join(one for one, path in logs.items() if path.exists())
+        raise DeployerError(f"{release} has no log {name!r}", hint=f"It has: {there or 'none yet'}")
+    return logs[name]
+
+
+def _follow(path: Path) -> None:
+    """Print what is appended; a log that was rotated is opened anew."""
+    file = path.open(encoding="utf-8", errors="replace")
+    try:
+        file.seek(0, os.SEEK_END)
+        while True:
+            text = file.read()
+            if text:
+                sys.stdout.write(text)
+                sys.stdout.flush()
+                continue
+            time.sleep(PAUSE)
+            if path.exists() and not os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                file.close()
+                file = path.open(encoding="utf-8", errors="replace")
+    finally:
+        file.close()

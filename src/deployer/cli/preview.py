@@ -1,0 +1,67 @@
+"""What a local hub can give of a hub's values, and what only Kubernetes can: for hubs of any cluster.
+
+deployer preview CLUSTER HUB              how many settings apply, and what to know
+deployer preview CLUSTER HUB --explain    every setting, and what becomes of it
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+
+from deployer.cli.context import Context
+from deployer.errors import EXIT_OK
+from deployer.fleet.ids import ReleaseId
+from deployer.fleet.repository import is_encrypted
+from deployer.targets.local.treatments import Treated, Treatment, explain, notices
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("cluster", metavar="CLUSTER")
+    parser.add_argument("hub", metavar="HUB")
+    parser.add_argument("--explain", action="store_true", help="every setting, and what becomes of it")
+    parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    release = context.fleet.release(ReleaseId(args.cluster, args.hub))
+    for path in release.values_files:
+        if is_encrypted(path):
+            print(f"{path}: encrypted, so not looked at", file=sys.stderr)
+    values = context.fleet.hub_values(release, encrypted="skip")
+    treated = explain(values)
+    if args.format == "json":
+        print(json.dumps([{"key": one.path, "becomes": one.treatment, "note": one.note} for one in treated], indent=2))
+    elif args.explain:
+        _show(treated)
+    else:
+        print(_summary(release.id, treated))
+        for notice in notices(values):
+            print(f"  {notice}")
+    return EXIT_OK
+
+
+WORDS = {
+    Treatment.APPLIES: "apply as they are",
+    Treatment.TRANSLATED: "are translated",
+    Treatment.KUBERNETES: "only Kubernetes can give",
+    Treatment.UNKNOWN: "are no keys of the chart",
+}
+
+
+def _show(treated: tuple[Treated, ...]) -> None:
+    from deployer.reports.terminal import show_rows
+
+    for kind, word in WORDS.items():
+        rows = [(one.path, one.note) for one in treated if one.treatment is kind]
+        if rows:
+            show_rows((f"{len(rows)} {word}", "how"), rows)
+            print()
+
+
+def _summary(release: ReleaseId, treated: tuple[Treated, ...]) -> str:
+    counts = Counter(one.treatment for one in treated)
+    parts = [f"{counts[kind]} {word}" for kind, word in WORDS.items() if counts[kind]]
+    return f"{release} has {len(treated)} settings: {', '.join(parts) or 'none'}."

@@ -1,0 +1,45 @@
+"""Take a hub back to the last revision that was good, or to one that you name, as a new revision.
+
+deployer rollback CLUSTER HUB [REVISION]
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+import threading
+from datetime import UTC, datetime
+
+from deployer.cli.context import Context
+from deployer.cli.wiring import local_target
+from deployer.errors import EXIT_OK, DeployerError
+from deployer.fleet.ids import ReleaseId
+from deployer.plan.ports import Control
+from deployer.rollout.journal import new_id
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("cluster", metavar="CLUSTER")
+    parser.add_argument("hub", metavar="HUB")
+    parser.add_argument("revision", nargs="?", type=int, metavar="REVISION", help="default: the last good one before")
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    target, release = local_target(context, args.cluster), ReleaseId(args.cluster, args.hub)
+    if release not in target.releases():
+        raise DeployerError(f"{release} was never deployed", hint=f"deployer status {args.cluster}")
+    known = target.revisions(release)
+    current = known.current()
+    if args.revision is None and (current is None or known.verified_before(current.number) is None):
+        numbers = ", ".join(str(record.number) for record in known.all())
+        raise DeployerError(f"{release} has no earlier good revision", hint=f"Its revisions: {numbers or 'none'}")
+    limits = context.fleet.settings.limits
+    rollout = new_id(datetime.now(UTC), secrets.randbits(24))
+    control = Control(limits.timeout, say=lambda text: print(f"… {text}", file=sys.stderr))
+    with target.lock(release, rollout, timeout=limits.lock_timeout, cancelled=threading.Event()):
+        done = target.rollback(release, control=control, revision=args.revision)
+    if done is not None:
+        print(f"{release} is back, as revision {done.revision}: {done.url}")
+        print("The repository still says otherwise: the next deploy upgrades it again, unless you change it.")
+    return EXIT_OK

@@ -1,0 +1,126 @@
+"""A rollout from the command line: asks, carries out, shows, and says how it ended."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+from contextlib import ExitStack, nullcontext
+from datetime import UTC, datetime
+
+from deployer.cli.context import Context
+from deployer.cli.deploy import parse_releases
+from deployer.cli.wiring import checkers, levels, local_target, targets
+from deployer.errors import EXIT_INTERRUPTED, DeployerError
+from deployer.plan.build import only as part_of
+from deployer.plan.model import Plan
+from deployer.reports.board import Board
+from deployer.reports.lines import JsonLines, PlainLines
+from deployer.reports.summary import show_result
+from deployer.reports.terminal import console, show_plan
+from deployer.rollout.events import Reporter
+from deployer.rollout.journal import Journal, history, new_id
+from deployer.rollout.options import Options
+from deployer.rollout.origin import Origin
+from deployer.rollout.prepare import resume_options
+from deployer.rollout.results import RolloutResult
+from deployer.rollout.runner import Rollout, carry_out_plan
+
+
+def start(context: Context, plan: Plan, args: argparse.Namespace) -> int:
+    """Carry out a plan; the exit code says how it ended.
+
+    :raises DeployerError: nothing was started.
+    """
+    chosen = _options(context, args)
+    _check_plan(context, part_of(plan, chosen.only) if chosen.only else plan)
+    if not args.yes and not _agreed(plan):
+        return EXIT_INTERRUPTED
+    rollout = args.rollout_id or new_id(datetime.now(UTC), secrets.randbits(24))
+    return _carry_out(context, plan, Journal.start(context.state, rollout, plan), chosen, args.format)
+
+
+def resume(context: Context, args: argparse.Namespace) -> int:
+    """Go on with a rollout that was cut.
+
+    :raises DeployerError: there is none, or it is complete, or still being carried out.
+    """
+    journal = Journal.find(context.state, args.resume or _last(context))
+    plan = journal.plan()
+    chosen = resume_options(journal.record(), plan, retry_failed=args.retry_failed)
+    _check_plan(context, part_of(plan, chosen.only) if chosen.only else plan)
+    return _carry_out(context, plan, journal, chosen, args.format)
+
+
+def _last(context: Context) -> str:
+    rollouts = history(context.state)
+    if not rollouts:
+        raise DeployerError("there is no rollout to resume", hint="Start one: deployer deploy --all")
+    return rollouts[0].id
+
+
+def _options(context: Context, args: argparse.Namespace) -> Options:
+    limits = context.fleet.settings.limits
+    return Options(
+        max_parallel=args.max_parallel or limits.parallel,
+        per_cluster=args.per_cluster or limits.parallel_per_cluster,
+        timeout=float(args.timeout or limits.timeout),
+        lock_timeout=limits.lock_timeout if args.lock_timeout is None else args.lock_timeout,
+        fail_fast=args.fail_fast,
+        force=args.force,
+        only=parse_releases(args.only),
+        no_canary=args.reason if args.no_canary else "",
+        attempts=1,  # the health check has attempts of its own
+    )
+
+
+def _check_plan(context: Context, plan: Plan) -> None:
+    """Everything that would fail for all is found before anything starts."""
+    for release in plan.releases:
+        context.fleet.release(release.id)
+    targets(context, {release.id.cluster for release in plan.releases})
+
+
+def _agreed(plan: Plan) -> bool:
+    """Whether whoever sits at the terminal wants this; where nobody does, it was meant."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return True
+    show_plan(plan)
+    return input("Upgrade them? [y/N] ").strip().lower() in {"y", "yes"}
+
+
+def _carry_out(context: Context, plan: Plan, journal: Journal, chosen: Options, face: str) -> int:
+    with ExitStack() as stack:
+        reporter = stack.enter_context(_reporter(face))
+        rollout = Rollout(
+            plan,
+            targets=targets(context, {release.id.cluster for release in plan.releases}),
+            checkers=checkers(context),
+            levels=levels(context.fleet),
+            journal=journal,
+            reporter=reporter,
+            options=chosen,
+            origin=Origin.here(sys.argv),
+        )
+        result = carry_out_plan(rollout)
+    if face != "json":
+        show_result(result, console())
+        _show_password(context, result)
+    return result.exit_code
+
+
+def _reporter(face: str) -> Board | nullcontext[Reporter]:
+    if face == "json":
+        return nullcontext(JsonLines(sys.stdout))
+    if face == "board" or (face == "auto" and sys.stdout.isatty()):
+        return Board(console())
+    return nullcontext(PlainLines(sys.stdout))
+
+
+def _show_password(context: Context, result: RolloutResult) -> None:
+    """Where a local log-in stands in for one from outside: the password, for whoever sits at a terminal."""
+    replaced = {one.release.cluster for one in result.releases if any("local log-in" in n for n in one.ended.notices)}
+    for cluster in sorted(replaced):
+        target = local_target(context, cluster)
+        password = target.password() if sys.stdout.isatty() else f"local_password in {target.folder.secrets}"
+        print(f"Local log-in on {cluster}: any name that the hub lets in, password {password}")

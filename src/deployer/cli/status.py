@@ -1,0 +1,83 @@
+"""What is deployed, and how it is.
+
+deployer status [CLUSTER]
+deployer status --repair     start again what died
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from deployer.cli.context import Context
+from deployer.cli.wiring import local_target
+from deployer.errors import EXIT_OK
+from deployer.fleet.cluster import Provider
+from deployer.fleet.ids import ReleaseId, Stage
+from deployer.plan.ports import Observation
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("cluster", nargs="?", metavar="CLUSTER")
+    parser.add_argument("--repair", action="store_true", help="start again what died")
+    parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    clusters = _clusters(context, args.cluster)
+    if args.repair:
+        _repair(context, clusters)
+    found = {release: observed for cluster in clusters for release, observed in _observe(context, cluster).items()}
+    stages = {release: _stage(context, release) for release in found}
+    if args.format == "json":
+        print(json.dumps([_plain(release, stages[release], seen) for release, seen in found.items()], indent=2))
+    else:
+        from deployer.reports.status import show_status
+
+        show_status({release: (stages[release], seen) for release, seen in found.items()})
+    return EXIT_OK
+
+
+def _clusters(context: Context, wanted: str | None) -> list[str]:
+    if wanted is not None:
+        return [local_target(context, wanted).cluster]
+    return [name for name, cluster in sorted(context.fleet.clusters.items()) if cluster.provider is Provider.LOCAL]
+
+
+def _repair(context: Context, clusters: list[str]) -> None:
+    for cluster in clusters:
+        for release in local_target(context, cluster).repair():
+            print(f"{release}: started again")
+
+
+def _observe(context: Context, cluster: str) -> dict[ReleaseId, Observation]:
+    """All that the fleet has on this cluster, and what is still there though the fleet has it no more."""
+    target = local_target(context, cluster)
+    known = [release for release in context.fleet.releases if release.cluster == cluster]
+    gone = [release for release in target.releases() if release not in context.fleet.releases]
+    ordered = sorted({*known, *gone}, key=lambda release: (_stage(context, release).rank, release.name))
+    return {release: target.observe(release) for release in ordered}
+
+
+def _stage(context: Context, release: ReleaseId) -> Stage:
+    if release.hub is None:
+        return Stage.SUPPORT
+    found = context.fleet.releases.get(release)
+    return found.stage if found else Stage.PRODUCTION
+
+
+def _plain(release: ReleaseId, stage: Stage, seen: Observation) -> dict[str, Any]:
+    return {
+        "cluster": release.cluster,
+        "hub": release.hub,
+        "stage": stage,
+        "url": seen.url,
+        "plain_url": seen.plain_url,
+        "state": seen.state,
+        "revision": seen.revision,
+        "deployed_at": seen.deployed_at.isoformat() if seen.deployed_at else None,
+        "healthy": seen.healthy,
+        "up_to_date": seen.wanted,
+        "detail": seen.detail,
+    }

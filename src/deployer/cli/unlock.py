@@ -1,0 +1,58 @@
+"""Release a lock that was left behind, after showing who holds it.
+
+deployer unlock CLUSTER[/HUB]
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from datetime import UTC, datetime
+
+from deployer.cli.context import Context
+from deployer.cli.wiring import local_target
+from deployer.errors import EXIT_INTERRUPTED, EXIT_OK, DeployerError
+from deployer.fleet.ids import ReleaseId
+from deployer.plan.ports import Holder
+from deployer.rollout.events import Unlocked
+from deployer.rollout.journal import Journal
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", metavar="CLUSTER[/HUB]", help="a cluster, one of its hubs, or CLUSTER/support")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    cluster, _slash, name = args.what.partition("/")
+    target = local_target(context, cluster)
+    held = {release: holder for release, holder in target.locks().items() if not name or release.name == name}
+    for release, holder in held.items():
+        print(f"{release} is held by {holder}")
+    if not held:
+        print(f"{args.what}: nothing is locked.")
+        return EXIT_OK
+    if not args.yes and not _agreed():
+        return EXIT_INTERRUPTED
+    for release, holder in held.items():
+        target.unlock(release)
+        _journal(context, release, holder)
+        print(f"{release}: unlocked")
+    return EXIT_OK
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        raise DeployerError("a rollout may be at work there", hint="If you know that it is not, add --yes.")
+    return input("If it is still at work, two rollouts may now collide. Unlock? [y/N] ").strip().lower() in {"y", "yes"}
+
+
+def _journal(context: Context, release: ReleaseId, holder: Holder) -> None:
+    """The rollout whose lock it was is told, where its journal is here."""
+    try:
+        journal = Journal.find(context.state, holder.rollout)
+    except DeployerError:
+        return
+    journal.append(Unlocked(datetime.now(UTC), release, str(holder), getpass.getuser()))
+    journal.close()

@@ -1,0 +1,87 @@
+"""The fleet's clusters as targets, and the health check: where the rooms meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+from deployer.changes.digest import digest
+from deployer.cli.context import Context
+from deployer.errors import DeployerError
+from deployer.fleet.cluster import Local, Provider
+from deployer.fleet.ids import Level, ReleaseId
+from deployer.fleet.repository import Fleet, Release
+from deployer.health.check import HealthChecker
+from deployer.targets.local.desired import Desired
+from deployer.targets.local.target import LocalTarget
+
+
+def local_target(context: Context, cluster: str) -> LocalTarget:
+    """The target of a local cluster.
+
+    :raises DeployerError: the cluster is not in the fleet, or of another provider.
+    """
+    found = context.fleet.cluster(cluster)
+    if found.provider is not Provider.LOCAL:
+        raise DeployerError(
+            f"cluster {cluster}: provider {found.provider} cannot be deployed to by this version",
+            hint="It deploys clusters of `provider: local`; plan and validate work for all.",
+        )
+    block = found.connection
+    port = block.port if isinstance(block, Local) else None
+    return LocalTarget(context.state, cluster, partial(desired, context), port, context.env)
+
+
+def targets(context: Context, clusters: Iterable[str]) -> dict[str, LocalTarget]:
+    """The target of each cluster.
+
+    :raises DeployerError: as :func:`local_target`.
+    """
+    return {cluster: local_target(context, cluster) for cluster in sorted(set(clusters))}
+
+
+def desired(context: Context, release: ReleaseId) -> Desired:
+    """What the repository says about a release.
+
+    :raises DeployerError: it is not in the fleet, or its values cannot be read.
+    """
+    found = context.fleet.release(release)
+    values = context.fleet.hub_values(found) if found.hub else context.fleet.values(found)
+    domain = found.hub.domain if found.hub else ""
+    inputs = {"values": values, "domain": domain, "display_name": found.display_name}
+    return Desired(
+        cluster=release.cluster,
+        name=release.name,
+        display_name=found.display_name,
+        domain=domain,
+        values=values,
+        digest=digest(inputs),
+        source_revision=context.revision,
+        health=_level(found),
+    )
+
+
+def levels(fleet: Fleet) -> dict[ReleaseId, Level]:
+    """How far the health check of each release goes."""
+    return {release.id: _level(release) for release in fleet.releases.values()}
+
+
+def _level(release: Release) -> Level:
+    return release.hub.health if release.hub else Level.NONE
+
+
+def checkers(context: Context) -> dict[Level, HealthChecker]:
+    """A health check for each level that has one."""
+    settings = context.fleet.settings.health
+    folder = _private(context.state / "health")
+    every = context.fleet.releases
+    return {
+        level: HealthChecker(folder, dict.fromkeys(every, level), user=settings.user, attempts=settings.attempts)
+        for level in (Level.USER, Level.HTTP)
+    }
+
+
+def _private(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
