@@ -21,7 +21,8 @@ configure(c, {path!r})  # noqa: F821
 
 def base_url(values: Mapping[str, Any]) -> str:
     """The path below which the hub is served, with a slash at both ends."""
-    path = str(setting(values, "hub.baseUrl", "/")).strip("/")
+    written = setting(values, "hub.config.JupyterHub.base_url") or setting(values, "hub.baseUrl", "/")
+    path = str(written).strip("/")
     return f"/{path}/" if path else "/"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deployer.errors import TargetError
-from deployer.targets.local.files import private_folder, telling, write_json
+from deployer.targets.local.files import private_folder, read_json, telling, write_json
 from deployer.targets.local.ports import HOST
 
 ENTRY = "web"
@@ -52,6 +52,7 @@ def command(traefik: Path, routes: Path, ports: Mapping[str, int]) -> tuple[str,
         "--global.sendanonymoususage=false",
         f"--providers.file.directory={routes}",
         "--providers.file.watch=true",
+        "--providers.providersthrottleduration=100ms",
         f"--entrypoints.{ENTRY}.address={HOST}:{ports[ENTRY]}",
         f"{timeouts}.readtimeout=0s",
         f"{timeouts}.writetimeout=0s",
@@ -86,7 +87,9 @@ class Routes:
     def add(self, hub: str, domain: str, port: int) -> None:
         """Serve ``domain`` from the hub's proxy on ``port``."""
         private_folder(self.folder)
-        write_json(self._file(hub), route(hub, domain, port))
+        wanted = route(hub, domain, port)
+        if read_json(self._file(hub)) != wanted:
+            write_json(self._file(hub), wanted)
 
     def remove(self, hub: str) -> None:
         with telling(self.folder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from deployer.plan.steps import Step
 from deployer.targets.local import ingress, proxy
 from deployer.targets.local.configuration import base_url
 from deployer.targets.local.desired import Desired
-from deployer.targets.local.files import locked, private_folder, telling, write_text
+from deployer.targets.local.files import POLL, locked, private_folder, telling, write_text
 from deployer.targets.local.hub_unit import HubUnit
 from deployer.targets.local.ingress import Routes
 from deployer.targets.local.ingress_unit import IngressUnit
@@ -30,6 +31,7 @@ from deployer.targets.local.revisions import Record, Revisions, Status
 from deployer.targets.local.upgrade import Done, Upgrader
 
 QUICK = 2.0  # seconds for a look at a hub
+ROUTE_WAIT = 15.0  # seconds
 MENDING = 120.0  # seconds for a hub to come back
 
 
@@ -209,6 +211,7 @@ class LocalTarget:
             self._publish_all()
         else:
             self._publish(release, done.record)
+            self._await_route(release, done.record)
         url, plain = self._urls(release, done.record)
         name = "hub" if release.hub else "ingress"
         return Upgrade(
@@ -224,6 +227,21 @@ class LocalTarget:
     def _publish(self, release: ReleaseId, record: Record) -> None:
         port = self._ports(self._folder(release)).get()["public"]
         Routes(self.folder.routes).add(release.name, self._domain(release, record.domain), port)
+
+    def _await_route(self, release: ReleaseId, record: Record) -> None:
+        """The ingress reads its files a moment later than they are written: nobody is to meet a page not found."""
+        if not self._ingress().alive():
+            return  # support is not deployed, or dead, which is its own release's matter
+        path = f"{base_url(self.revisions(release).values(record.number))}hub/health"
+        headers = {"Host": self._domain(release, record.domain)}
+        until = time.monotonic() + ROUTE_WAIT
+        while request(self._web_port(), path, headers=headers) != 200:
+            if time.monotonic() >= until:
+                raise TargetError(
+                    f"the ingress does not serve {release} at {headers['Host']}",
+                    hint=f"Its log: {self.logs(ReleaseId(self.cluster, SUPPORT))['ingress']}",
+                )
+            time.sleep(POLL)
 
     def _publish_all(self) -> None:
         for release in self.releases():

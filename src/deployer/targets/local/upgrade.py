@@ -14,6 +14,7 @@ from deployer.targets.local.revisions import Record, Revisions
 from deployer.targets.local.unit import Unit
 
 INTERRUPTED = "interrupted"
+WAY_BACK = 60.0  # seconds that the last good revision has at least to come back
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class Upgrader:
         try:
             self.unit.restore(previous)
             if not self.unit.runs(previous.number):
-                self._start(previous, Control(self.control.timeout, say=self.control.say))
+                self._start(previous, Control(max(self.control.timeout, WAY_BACK), say=self.control.say))
         except DeployerError as second:
             raise TargetError(
                 f"{error.message}; and revision {previous.number} did not come back: {second.message}", hint=second.hint
