@@ -80,6 +80,7 @@ class Morning:
 
     async def live(self) -> None:
         """:raises Trouble: a user could not have worked."""
+        self._begin(Phase.HUB)
         await knock(self._client)
         await self._show_token()
         await self._take_turn()
@@ -121,7 +122,7 @@ class Morning:
 
     async def _take_turn(self) -> None:
         """Wait for a check on another machine to end; sweep what a check that was killed left behind."""
-        self._begin(Phase.TURN)
+        self._client.phase = Phase.TURN
         left = self._claims.read(self._user)
         found = await self._find()
         if _active(found) and not left.server:
@@ -140,6 +141,7 @@ class Morning:
         """
         loop, patience = asyncio.get_running_loop(), min(self._limits.turn, self._client.left() / 2)
         until = loop.time() + patience
+        self._say(f"{Phase.TURN} …")
         while _active(found) and not _abandoned(found):
             if loop.time() > until:
                 raise Trouble(*of_time(Phase.TURN, patience))
