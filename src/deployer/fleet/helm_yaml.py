@@ -11,10 +11,11 @@ Stricter than Helm on purpose: a key that stands twice in one map is an error, f
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 import re
+import struct
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import yaml
@@ -24,6 +25,7 @@ from deployer.errors import FleetError, Place
 
 MAX_BYTES = 5 * 1024 * 1024  # what Helm itself takes of a chart's file
 MAX_DEPTH = 100
+MAX_DIGITS = 4000  # longer ones are floats to Go anyhow, and Python refuses to read them as integers
 MAX_NODES = 1_000_000  # after aliases are expanded: a few lines of anchors can stand for billions
 
 _CONSTANTS: dict[str, bool | None] = {
@@ -33,9 +35,12 @@ _CONSTANTS: dict[str, bool | None] = {
 }
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _INTEGER = re.compile(r"([-+]?)(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO][0-7]+|0[0-7]*|[1-9][0-9]*)")
+_SIGNED_BINARY = re.compile(r"0b([-+][01]+)")  # Go reads the sign behind the prefix too
+_STRAY_UNDERSCORE = re.compile(r"(?<![0-9])_|_(?![0-9])")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _STARTS_NUMBER = frozenset("+-.0123456789")
 _TAG = "tag:yaml.org,2002:"
+_MERGE = _TAG + "merge"
 _TEXT_TAGS = frozenset({_TAG + "str", _TAG + "timestamp"})
 _KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "null": (type(None),)}
 
@@ -45,22 +50,33 @@ def resolve(text: str) -> Any:
 
     :raises ValueError: infinities and NaN, which JSON (and so Helm) has no word for.
     """
+    value = _resolve(text)
+    return _json_number(value, text) if isinstance(value, float) else value
+
+
+def _resolve(text: str) -> Any:
+    """The same before JSON: a float is still told from an integer, and may be infinite."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if text[0] not in _STARTS_NUMBER:
         return text
     if _NOT_FINITE.fullmatch(text):
-        raise ValueError(f"{text} has no equivalent in JSON, so Helm refuses it")
-    number = _number(text.replace("_", "")) if text[0] != "." else _number(text)
+        return float(text.replace(".", ""))
+    if text[0] == "." and _STRAY_UNDERSCORE.search(text):
+        return text
+    number = _number(text.replace("_", ""))
     return text if number is None else number
 
 
 def _number(plain: str) -> int | float | None:
-    if match := _INTEGER.fullmatch(plain):
+    if match := len(plain) < MAX_DIGITS and _INTEGER.fullmatch(plain):
         whole = _integer(match[2]) * (-1 if match[1] == "-" else 1)
-        return whole if -(2**63) <= whole < 2**64 else _json_number(float(whole))
+        if -(2**63) <= whole < (2**63 if match[1] else 2**64):
+            return whole
+    elif match := _SIGNED_BINARY.fullmatch(plain):
+        return int(match[1], 2)
     if _FLOAT.fullmatch(plain) and math.isfinite(number := float(plain)):
-        return _json_number(number)
+        return number
     return None
 
 
@@ -71,8 +87,10 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-def _json_number(value: float) -> int | float:
+def _json_number(value: float, text: str) -> int | float:
     """A float that is whole is written without a point in JSON, and cannot be told from an integer afterwards."""
+    if not math.isfinite(value):
+        raise ValueError(f"{text} has no equivalent in JSON, so Helm refuses it")
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
@@ -163,9 +181,14 @@ class _Builder:
 
     def build(self) -> Any:
         self.next()  # the stream's start
-        if isinstance(self.next(), yaml.StreamEndEvent):
+        start = self.next()
+        if isinstance(start, yaml.StreamEndEvent):
             return None
-        return self._value(self.next(), ())
+        if start.version not in (None, (1, 1)):
+            raise self._error(start, "a %YAML directive other than 1.1, which Helm does not read")
+        value = self._value(self.next(), ())
+        self.next()  # the document's end: what stands before it must be YAML too
+        return value
 
     def _value(self, event: Any, key: Path) -> Any:
         kind = type(event)
@@ -209,37 +232,46 @@ class _Builder:
         return items
 
     def _mapping(self, key: Path) -> dict[str, Any]:
-        own: dict[str, Any] = {}
-        merged: dict[str, Any] = {}
+        result: dict[str, Any] = {}
+        own: set[str] = set()
         while type(event := self.next()) is not yaml.MappingEndEvent:
-            if type(event) is yaml.ScalarEvent and event.value == "<<" and event.implicit[0]:
-                self._merge(merged, self.next(), key)
+            if type(event) is yaml.ScalarEvent and event.value == "<<" and (event.implicit[0] or event.tag == _MERGE):
+                result.update(self._merged(self.next(), key))  # as in Go's library, it replaces what stands above it
                 continue
             name = self._key(event, key)
             if name in own:
                 raise self._error(event, f"key {name!r} stands twice in this map")
+            own.add(name)
             inner = (*key, name) if self.lines is not None else key
             self._mark(inner, event)
-            own[name] = self._value(self.next(), inner)
-        return {**merged, **own} if merged else own
+            result[name] = self._value(self.next(), inner)
+        return result
 
-    def _merge(self, merged: dict[str, Any], event: Any, key: Path) -> None:
+    def _merged(self, event: Any, key: Path) -> dict[str, Any]:
         value = self._value(event, key)
-        for layer in value if isinstance(value, list) else [value]:
+        merged: dict[str, Any] = {}
+        for layer in reversed(value) if isinstance(value, list) else [value]:
             if not isinstance(layer, dict):
                 raise self._error(event, "'<<' takes a map or a list of maps")
-            for name, inner in layer.items():
-                merged.setdefault(name, inner)
+            merged.update(layer)
+        return merged
 
     def _key(self, event: Any, key: Path) -> str:
-        value = self._value(event, key)
+        value = self._float_key(event) or self._value(event, key)
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, str):
             return value
-        if isinstance(value, (int, float)):
-            return _go_number(value)
+        if isinstance(value, (int, float)) and value < 2**63:
+            return str(value)
         raise self._error(event, "a key must be a string, a number or a boolean")
+
+    def _float_key(self, event: Any) -> str:
+        """A plain key that is a float, as it is written in JSON; "" for any other."""
+        if type(event) is not yaml.ScalarEvent or event.tag or not event.implicit[0]:
+            return ""
+        value = _resolve(event.value)
+        return _go_key(value) if isinstance(value, float) else ""
 
     def _scalar(self, event: Any) -> Any:
         tag = event.tag
@@ -255,9 +287,11 @@ class _Builder:
     def _tagged(self, event: Any, tag: str) -> Any:
         try:
             if tag == "binary":
-                return base64.b64decode(event.value, validate=False).decode()
+                return base64.b64decode("".join(event.value.split()), validate=True).decode()
             value = resolve(event.value)
-        except (ValueError, binascii.Error) as error:
+        except UnicodeDecodeError:
+            raise self._error(event, "!!binary holds bytes that are no text") from None
+        except ValueError as error:
             raise self._error(event, str(error)) from None
         if tag in _KINDS and not isinstance(value, _KINDS[tag]):
             raise self._error(event, f"{event.value!r} is no !!{tag}")
@@ -272,6 +306,14 @@ class _Builder:
         return FleetError(message, Place(self.path, mark.line + 1, mark.column + 1))
 
 
-def _go_number(value: float) -> str:
-    """How sigs.k8s.io/yaml writes a number that is a key."""
-    return str(value) if isinstance(value, int) else repr(value)
+def _go_key(value: float) -> str:
+    """How sigs.k8s.io/yaml writes a float that is a key: the shortest text that gives the same 32-bit float."""
+    try:
+        (single,) = struct.unpack("f", struct.pack("f", value))
+    except OverflowError:
+        single = math.copysign(math.inf, value)
+    if not math.isfinite(single):
+        return ".nan" if math.isnan(single) else "-.inf" if single < 0 else ".inf"
+    tries = (f"{single:.{places}e}" for places in range(9))
+    digits = next(text for text in tries if struct.pack("f", float(text)) == struct.pack("f", single))
+    return f"{Decimal(digits):f}" if -4 <= int(digits.partition("e")[2]) < 6 else digits
