@@ -64,3 +64,10 @@ class CombinedError(DeployerError):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.errors)) if self.errors else self.message
+
+
+def flattened(error: DeployerError) -> list[DeployerError]:
+    """The single errors of which one that may be combined is made."""
+    if isinstance(error, CombinedError) and error.errors:
+        return [single for inner in error.errors for single in flattened(inner)]
+    return [error]

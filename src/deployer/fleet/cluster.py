@@ -106,7 +106,9 @@ class Hub(Model):
     )
     domain_override_file: str = declare(TEXT, "a sops-encrypted file with a `domain:` that is not public", default="")
     stage: Stage | None = declare(
-        choice(Stage), "staging or production; by default staging where 'staging' is part of the name", default=None
+        choice((Stage.STAGING, Stage.PRODUCTION)),
+        "staging or production; by default staging where 'staging' is part of the name",
+        default=None,
     )
     canary: tuple[str, ...] | None = declare(
         TEXTS, "the staging hubs this one stands behind; by default all of its cluster", default=None

@@ -47,10 +47,10 @@ def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def choice(options: type[StrEnum]) -> Kind:
+def choice(options: Iterable[StrEnum]) -> Kind:
     """One of a fixed set of words."""
-    words = [str(option) for option in options]
-    return Kind("one of " + ", ".join(words), lambda value: options(value) if value in words else None)
+    words = {str(option): option for option in options}
+    return Kind("one of " + ", ".join(words), lambda value: words.get(value) if isinstance(value, str) else None)
 
 
 def model(cls: type) -> Kind:
@@ -111,7 +111,8 @@ class Finding:
     rule: str = "schema"
 
     def error(self) -> DeployerError:
-        return FleetError(f"{dotted(self.at)}: {self.message}", self.document.place(self.at))
+        key = f"{dotted(self.at)}: " if self.at else ""
+        return FleetError(f"{key}{self.message}", self.document.place(self.at))
 
 
 def dotted(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from deployer.errors import CombinedError, DeployerError, FleetError, Place
+from deployer.errors import DeployerError, FleetError, Place, flattened
 from deployer.fleet.cluster import Cluster, Hub, Provider
 from deployer.fleet.helm_yaml import Path
 from deployer.fleet.ids import ReleaseId, Stage
@@ -67,8 +67,6 @@ class _Checks:
             )
         if not hub.domain and self.cluster.provider is not Provider.LOCAL:
             yield self._error(hub.at, f"hub {hub.name} has no domain")
-        if hub.effective_stage is Stage.SUPPORT:
-            yield self._error((*hub.at, "stage"), "a hub's stage is staging or production")
         yield from self._canaries(hub)
         yield from self._domain(hub)
 
@@ -78,8 +76,6 @@ class _Checks:
             at = (*hub.at, "canary")
             if name not in others:
                 yield self._error(at, f"no hub {name!r} on this cluster", f"It has: {', '.join(sorted(others))}")
-            elif others[name].effective_stage is not Stage.STAGING:
-                yield self._error(at, f"{name!r} is no staging hub", "Give that hub `stage: staging`, or name another.")
         if hub.canary and hub.effective_stage is Stage.STAGING:
             yield self._error((*hub.at, "canary"), "a staging hub stands behind no canary")
 
@@ -119,8 +115,6 @@ def _settings(fleet: Fleet) -> Iterator[DeployerError]:
 def _caught(act: Callable[[], object]) -> list[DeployerError]:
     try:
         act()
-    except CombinedError as error:
-        return list(error.errors)
     except DeployerError as error:
-        return [error]
+        return flattened(error)
     return []
