@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from posixpath import join, normpath
 
 from deployer.changes.labels import Label, apply_labels
 from deployer.changes.paths import affected_by_paths
 from deployer.cli.context import Context
 from deployer.errors import DeployerError
-from deployer.fleet.repository import Fleet, load_fleet
+from deployer.fleet.repository import Fleet, cluster_folders, load_fleet
 from deployer.plan.build import build_plan, everything
 from deployer.plan.model import Plan
 
@@ -56,20 +58,44 @@ def selected_plan(options: argparse.Namespace, context: Context, files: Sequence
 
 
 def load_before(context: Context, revision: str) -> Fleet | None:
-    """The fleet at the base revision; None where there was no fleet yet.
+    """The fleet at the base revision; None where there was none yet, or none that can be read (said aloud).
 
-    :raises DeployerError: no such revision, or the fleet of that time cannot be read.
+    :raises DeployerError: no such revision.
     """
     tree = context.repository.at(revision)
-    return load_fleet(tree) if tree.children("config") else None
+    try:
+        return load_fleet(tree) if cluster_folders(tree) else None
+    except DeployerError as error:
+        # Who mends a broken file must not be stopped by what it was before.
+        print(
+            f"deployer: the fleet at {revision} cannot be read, so what is gone since is not listed:", file=sys.stderr
+        )
+        print(error, file=sys.stderr)
+        return None
 
 
 def _listed(options: argparse.Namespace, context: Context) -> list[str]:
     if options.files_from is None:
         return []
     raw = sys.stdin.buffer.read() if options.files_from == "-" else _read(context.cwd / options.files_from)
-    lines = raw.split(b"\0") if options.null else raw.splitlines()
+    lines = raw.split(b"\0") if options.null else map(_unquoted, raw.split(b"\n"))
     return [line.decode("utf-8", "surrogateescape") for line in lines if line]
+
+
+_ESCAPE = re.compile(rb'\\([0-7]{3}|[abtnvfr"\\])')
+_ESCAPED = dict(zip(b'abtnvfr"\\', b'\a\b\t\n\v\f\r"\\', strict=True))
+
+
+def _unquoted(line: bytes) -> bytes:
+    """A line of git's: names with unusual bytes stand in quotes, with escapes as in C."""
+    line = line.removesuffix(b"\r")
+    if len(line) < 2 or not (line.startswith(b'"') and line.endswith(b'"')):
+        return line
+    return _ESCAPE.sub(lambda found: bytes([_byte(found[1])]), line[1:-1])
+
+
+def _byte(escape: bytes) -> int:
+    return _ESCAPED[escape[0]] if len(escape) == 1 else int(escape, 8) & 255
 
 
 def _read(path: Path) -> bytes:
@@ -82,15 +108,25 @@ def _read(path: Path) -> bytes:
 def fleet_paths(context: Context, given: Iterable[str]) -> list[str]:
     """Paths as the fleet names them.
 
-    Git lists them relative to the repository's top; by hand they may be absolute, or relative to where we stand.
+    They may be absolute, relative to the fleet, to where we stand, or (as git lists them) to the repository's top.
+    Which is meant cannot be seen where a file was deleted: each that is possible counts, which can only widen a plan.
     """
-    return [_fleet_path(context, path) for path in given]
+    places = dict.fromkeys(map(str, [context.root, context.cwd, *_top(context)]))
+    return list(dict.fromkeys(found for path in given for found in _below(str(context.root), path, places)))
 
 
-def _fleet_path(context: Context, path: str) -> str:
-    if not path.startswith("/") and (context.cwd == context.root or (context.root / path).exists()):
-        return path
-    here = context.cwd / path
-    if here.is_absolute() and here.resolve().is_relative_to(context.root) and (path.startswith("/") or here.exists()):
-        return str(here.resolve().relative_to(context.root))
-    return path
+def _top(context: Context) -> list[Path]:
+    """The repository's top, where the fleet is a folder below it."""
+    try:
+        depth = context.repository.prefix.count("/")
+    except DeployerError:
+        return []
+    return [context.root.parents[depth - 1]] if depth else []
+
+
+def _below(root: str, path: str, places: Iterable[str]) -> Iterator[str]:
+    """The path below ``root``, as seen from each of the places where that gives one."""
+    for place in places:
+        found = normpath(join(place, path))
+        if found.startswith(f"{root}/"):
+            yield found[len(root) + 1 :]
