@@ -37,6 +37,11 @@ class WorkTree:
             return []
 
 
+# Set where git calls us from a hook: they would make it look at another repository than the folder's own.
+_REDIRECTS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE"})
+_QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8", "LANGUAGE": "C"}
+
+
 @dataclass(frozen=True)
 class Repository:
     """The git repository that a folder is part of. ``env`` is what git is run with."""
@@ -49,8 +54,8 @@ class Repository:
 
         :raises CommandError: git is missing or fails.
         """
-        env = {**self.env, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"}
-        return run(["git", "-c", "core.quotePath=false", *words], env=env, cwd=self.folder, check=check, stdin=stdin)
+        env = {name: value for name, value in self.env.items() if name not in _REDIRECTS} | _QUIET
+        return run(["git", "--literal-pathspecs", *words], env=env, cwd=self.folder, check=check, stdin=stdin)
 
     @cached_property
     def prefix(self) -> str:
@@ -59,12 +64,14 @@ class Repository:
         :raises FleetError: the folder is in no repository.
         """
         result = self.git("rev-parse", "--show-prefix", check=False)
-        if not result.ok:
-            raise FleetError(
-                f"{self.folder} is not in a git repository",
-                hint="Only git knows what changed: use --all, name the files, or run git init and commit.",
-            )
-        return result.stdout.strip("\n")
+        if result.ok:
+            return _text(result.raw).removesuffix("\n")
+        if "not a git repository" not in result.stderr:
+            raise FleetError(f"git cannot read {self.folder}", hint=result.stderr.strip())
+        raise FleetError(
+            f"{self.folder} is not in a git repository",
+            hint="Only git knows what changed: use --all, name the files, or run git init and commit.",
+        )
 
     def resolve(self, revision: str) -> str:
         """The commit's full id.
@@ -88,7 +95,7 @@ class Repository:
             commit = self.resolve("HEAD")
         except (CommandError, FleetError):
             return ""
-        changed = self.git("status", "--porcelain", "-z", "--", ".", check=False)
+        changed = self.git("status", "--porcelain", "-z", "--untracked-files=normal", "--", ".", check=False)
         return commit if changed.ok and not changed.stdout else ""
 
     def changed(self, since: str) -> list[str]:

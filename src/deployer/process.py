@@ -112,9 +112,17 @@ def _communicate(
 
 
 def _end(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    """Ask the child's group to end, then make it; what it said until then."""
+    said = b"", b""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(child.pid, number)
-        with suppress(subprocess.TimeoutExpired):
+        try:
             return child.communicate(timeout=GRACE)
-    return b"", b""
+        except subprocess.TimeoutExpired as late:
+            said = late.stdout or b"", late.stderr or b""
+    # Something that left the group holds the pipes open: we let go of them, and of it.
+    for pipe in filter(None, (child.stdin, child.stdout, child.stderr)):
+        pipe.close()
+    child.wait()
+    return said
