@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from deployer import __version__
 from deployer.cli.context import Context
@@ -50,11 +50,18 @@ EXIT_CODES = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """Raises what is wrong with the command line: argparse would exit with 2, which has another meaning here."""
+
+    def error(self, message: str) -> NoReturn:
+        raise DeployerError(message, hint=f"See: {self.prog} --help")
+
+
 def parser() -> argparse.ArgumentParser:
     """The options that stand before the verb."""
     width = max(map(len, VERBS))
     verbs = "\n".join(f"  {name:<{width}}  {verb.summary}" for name, verb in VERBS.items())
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="deployer",
         usage="deployer [--fleet DIR] VERB …",
         description="Deploys many independent JupyterHubs, on many clusters, from one repository.",
@@ -72,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
 def verb_parser(name: str) -> argparse.ArgumentParser:
     """The options of one verb."""
     module = import_module(f"deployer.cli.{VERBS[name].module}")
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog=f"deployer {name}",
         description=module.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -89,7 +96,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A path may hold bytes that are no UTF-8; they are shown, and stop nothing.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        return _dispatch(list(sys.argv[1:] if argv is None else argv))
+        code = _dispatch(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()  # here, where a reader that has gone is still noticed
+        return code  # noqa: TRY300 - an else would stand far below
     except DeployerError as error:
         print(f"deployer: {error}", file=sys.stderr)
         return error.exit_code

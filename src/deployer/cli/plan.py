@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from deployer.cli import selection
@@ -53,10 +54,12 @@ def save(path: Path, text: str) -> None:
 
     :raises DeployerError: it cannot be written there.
     """
-    part = path.with_name(f".{path.name}.part")
+    part = path.parent / f".{path.name}.part"
     try:
-        part.write_text(text)
+        # A path that is no UTF-8 is written with an escape that JSON knows.
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise DeployerError(f"--save {path}: {error.strerror}") from None

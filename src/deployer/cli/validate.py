@@ -10,7 +10,7 @@ import argparse
 import sys
 
 from deployer.cli.context import Context
-from deployer.errors import EXIT_OK, EXIT_USER_ERROR, DeployerError
+from deployer.errors import EXIT_OK, EXIT_USER_ERROR, DeployerError, flattened
 from deployer.fleet.ids import SUPPORT, ReleaseId
 from deployer.fleet.repository import Fleet
 from deployer.fleet.validation import validate
@@ -23,15 +23,28 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
-    wanted = _wanted(context.fleet, args.cluster, args.hub)
-    findings = validate(context.fleet, wanted)
-    if args.format == "json":
-        _print_json(findings)
+    try:
+        fleet = context.fleet
+    except DeployerError as error:
+        findings = flattened(error)
+        if not all(finding.place for finding in findings):
+            raise  # there is no fleet
+        summary = f"the fleet cannot be read: {_count(len(findings), 'finding')} so far"
     else:
-        for finding in findings:
-            print(finding)
-        print(_summary(context.fleet, wanted, len(findings)), file=sys.stderr)
+        wanted = _wanted(fleet, args.cluster, args.hub)
+        findings = validate(fleet, wanted)
+        summary = _summary(fleet, wanted, len(findings))
+    _show(findings, summary, as_json=args.format == "json")
     return EXIT_USER_ERROR if findings else EXIT_OK
+
+
+def _show(findings: list[DeployerError], summary: str, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(findings)
+        return
+    for finding in findings:
+        print(finding)
+    print(summary, file=sys.stderr)
 
 
 def _wanted(fleet: Fleet, cluster: str | None, hub: str | None) -> list[ReleaseId]:
