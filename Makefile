@@ -17,15 +17,58 @@ help:  ## this list
 
 $(VENV)/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	touch $@
+	@echo "Setting up $(VENV) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
-	touch $@
+	@echo "Setting up what tests need …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@
 
 .PHONY: install install-dev
 install: $(VENV)/installed  ## the deployer, in .venv
 install-dev: $(VENV)/installed-dev
+
+.PHONY: demo demo-down
+demo: $(VENV)/installed  ## real JupyterHubs on this machine: two clusters of three, canaries first
+	@test -d $(FLEET)/config || $(BIN)/deployer init $(FLEET) --example
+	@$(BIN)/deployer --fleet $(FLEET) deploy --all --yes
+	@echo
+	@echo "Open one of the addresses above in a browser, and try next:"
+	@echo "  source $(BIN)/activate && cd $(FLEET)"
+	@echo "  deployer status"
+	@echo "  edit config/clusters/pacific/common.values.yaml"
+	@echo "  deployer plan --since HEAD      # what the edit touches, and why"
+	@echo "  deployer deploy --since HEAD    # canaries first"
+	@echo "  make demo-down                  # (here) stops it all; homes and databases stay"
+
+demo-down: $(VENV)/installed  ## stop what make demo started
+	@test ! -d $(FLEET)/config || $(BIN)/deployer --fleet $(FLEET) down
+
+.PHONY: test test-fast lint format docs bench
+test: $(VENV)/installed-dev  ## all tests: pure ones, git repositories, real hubs, a real browser
+	$(BIN)/python -m pytest tests/architecture tests/unit tests/fleet -n 2 -q
+	$(BIN)/python -m pytest tests/local -q
+
+test-fast: $(VENV)/installed-dev  ## the tests that start no hub
+	$(BIN)/python -m pytest tests/architecture tests/unit tests/fleet -n 2 -q
+
+lint: $(VENV)/installed-dev  ## format, rules, types, docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(MAKE) docs
+
+format: $(VENV)/installed-dev  ## mend what the formatter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/installed-dev  ## the pages, in docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+bench: $(VENV)/installed-dev  ## what is fast, against what
+	$(BIN)/python benchmarks/plan.py
+	$(BIN)/python benchmarks/local_hubs.py

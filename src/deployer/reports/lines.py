@@ -11,7 +11,7 @@ from deployer.rollout.wire import to_json
 
 
 class PlainLines:
-    """One line when a release begins, one when it ends, and those that say more of it below it."""
+    """One line when a release begins an act, one when it ends."""
 
     def __init__(self, out: TextIO) -> None:
         self.out = out

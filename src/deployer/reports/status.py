@@ -22,16 +22,12 @@ def show_status(found: Mapping[ReleaseId, tuple[Stage, Observation]]) -> None:
         out.print("No local cluster in this fleet.")
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in ("release", "stage", "state", "rev", "address"):
-        table.add_column(name, no_wrap=name != "address", overflow="fold")
+    for name in ("release", "state", "rev"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("address", no_wrap=True, overflow="ignore")
     for release, (stage, seen) in found.items():
-        table.add_row(
-            str(release),
-            Text(stage, style=STYLES[stage]),
-            Text(_state(seen), style=COLOURS[seen.state]),
-            str(seen.revision or ""),
-            Text(_about(seen)),
-        )
+        name, state = Text(str(release), style=STYLES[stage]), Text(_state(seen), style=COLOURS[seen.state])
+        table.add_row(name, state, str(seen.revision or ""), Text(_about(seen)))
     out.print(table)
 
 

@@ -16,39 +16,51 @@ from deployer.rollout.states import Outcome
 
 
 def show_result(result: RolloutResult, out: Console) -> None:
-    """Print the table, each failure with its cause and log, one line of totals, and the next command."""
+    """Print what became of each release, where hubs are, each failure's cause and log, and the next command."""
     if result.releases:
         out.print(result_table(result))
+    for line in notices(result.releases):
+        out.print(Text(f"Note: {line}", style="dim"))
+    if any(release.ended.url for release in _hubs(result)):
+        out.print(addresses(result))
     for release in result.releases:
         if release.outcome is Outcome.FAILED:
             _show_failure(release, out)
-    for line in notices(result.releases):
-        out.print(Text(line, style="dim"))
     out.print(totals(result))
     for line in next_steps(result):
         out.print(line)
 
 
 def result_table(result: RolloutResult) -> Table:
+    """Each release with its outcome, how long it took, and why where it did not go well."""
+    bad = any(not release.outcome.good for release in result.releases)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("")
-    table.add_column("release", no_wrap=True)
-    table.add_column("outcome", no_wrap=True)
+    for name in ("", "release", "outcome"):
+        table.add_column(name, no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("address, or why", overflow="fold")
+    if bad:
+        table.add_column("why", overflow="fold")
     for release in result.releases:
         ended = release.ended
         seconds = clock(ended.seconds) if ended.seconds and not release.kept else ""
         outcome = Text(ended.outcome, style=SIGNS[ended.outcome][1])
-        table.add_row(sign(ended.outcome), str(release.release), outcome, seconds, Text(_about(release)))
+        table.add_row(sign(ended.outcome), str(release.release), outcome, seconds, *([ended.cause] if bad else []))
     return table
 
 
-def _about(release: ReleaseResult) -> str:
-    ended = release.ended
-    if not ended.outcome.good:
-        return ended.cause
-    return "\n".join(dict.fromkeys(filter(None, [ended.url, ended.plain_url])))
+def addresses(result: RolloutResult) -> Table:
+    """Where the hubs are: by name, for browsers, and plain, for programs whose resolver does not know such names."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("hub", no_wrap=True)
+    table.add_column("address", no_wrap=True, overflow="ignore")
+    for release in _hubs(result):
+        for index, url in enumerate(dict.fromkeys(filter(None, [release.ended.url, release.ended.plain_url]))):
+            table.add_row("" if index else str(release.release), f"or {url}" if index else url)
+    return table
+
+
+def _hubs(result: RolloutResult) -> list[ReleaseResult]:
+    return [release for release in result.releases if release.release.hub and release.outcome.good]
 
 
 def _show_failure(release: ReleaseResult, out: Console) -> None:

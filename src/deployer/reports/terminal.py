@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -17,9 +18,15 @@ from deployer.plan.model import Plan, PlannedRelease
 STYLES = {Stage.SUPPORT: "magenta", Stage.STAGING: "yellow", Stage.PRODUCTION: "green"}
 
 
-def console(*, stderr: bool = False) -> Console:
+WIDE = 200  # columns where nobody looks: a program that reads lines wants them whole
+
+
+def console() -> Console:
     """A console that honours NO_COLOR and the terminal's width; paths and names are never taken for markup."""
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    made = Console(highlight=False, markup=False, emoji=False)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = WIDE
+    return made
 
 
 def show_plan(plan: Plan) -> None:
