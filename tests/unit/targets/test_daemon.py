@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from deployer.errors import TargetError
-from deployer.targets.local.daemon import ROTATE_AT, Daemon, Reading, same_process
+from deployer.targets.local.daemon import ROTATE_AT, Daemon, Reading, same_process, start_mark
 from deployer.targets.local.files import read_json, write_json
 
 SLEEP = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)")
@@ -67,7 +67,7 @@ def test_a_reused_pid_is_neither_taken_nor_killed(daemon, tmp_path):
     stranger = Daemon(tmp_path / "stranger.pid.json", tmp_path / "stranger.log")
     start(stranger)
     try:
-        record = {**stranger.record(), "process_started": stranger.record()["process_started"] - 1}
+        record = {**stranger.record(), "process_started": stranger.record()["process_started"] + "1"}
         write_json(daemon.pid_file, record)
         assert not daemon.alive()
         daemon.stop()
@@ -85,8 +85,9 @@ def test_a_spoilt_pid_file_speaks_of_nobody(daemon, text):
 
 def test_a_deaf_one_is_killed(daemon):
     process = start(daemon, DEAF)
+    started = start_mark(process.pid)
     daemon.stop(grace=0.2)
-    assert same_process(process.pid, process.create_time() if process.is_running() else 0.0) is None
+    assert same_process(process.pid, started) is None
 
 
 def test_its_children_go_with_it(daemon):
@@ -100,7 +101,7 @@ def test_its_children_go_with_it(daemon):
 def test_one_without_a_pid_file_is_found_and_replaced(daemon):
     """The deployer was killed between starting it and writing the file."""
     lost = start(daemon)
-    started = lost.create_time()
+    started = start_mark(lost.pid)
     daemon.pid_file.unlink()
     assert not daemon.alive()
     start(daemon)
@@ -122,6 +123,7 @@ def test_a_large_log_is_put_aside(daemon):
     daemon.log.parent.mkdir()
     with daemon.log.open("wb") as file:
         file.truncate(ROTATE_AT + 1)
+    daemon.new_log()
     start(daemon)
     assert daemon.log.stat().st_size < 100
     assert daemon.log.with_name("it.log.1").exists()

@@ -23,7 +23,7 @@ from deployer.targets.local.files import POLL, private_folder, read_json, tellin
 
 MARK = "DEPLOYER_DAEMON"
 ROTATE_AT = 10 * 2**20  # bytes; a log that has grown larger is put aside when its daemon starts
-SAME_START = 0.02  # seconds by which two readings of one process's start time may differ
+STARTTIME = 19  # the field of /proc/<pid>/stat, counted after the name
 KILL_WAIT = 5.0  # seconds until a killed process must be gone
 
 
@@ -42,7 +42,7 @@ class Daemon:
         """The running daemon, by its pid file alone."""
         record = self.record()
         pid, started = record.get("pid"), record.get("process_started")
-        if not isinstance(pid, int) or not isinstance(started, int | float):
+        if not isinstance(pid, int) or not isinstance(started, str):
             return None
         return same_process(pid, started)
 
@@ -55,23 +55,26 @@ class Daemon:
         record = self.record()
         return str(record.get("tag", "")) if self.alive() else ""
 
-    def start(
-        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, tag: str = "", rotate: bool = True
-    ) -> psutil.Process:
+    def new_log(self) -> Reading:
+        """What will be logged from now on. A log that has grown large is put aside: the daemon must not run."""
+        with suppress(OSError):
+            if self.log.stat().st_size > ROTATE_AT:
+                self.log.replace(self.log.with_name(f"{self.log.name}.1"))
+        return Reading.from_now(self.log)
+
+    def start(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, tag: str = "") -> psutil.Process:
         """Start the daemon; one that runs without a pid file is ended first.
 
         :raises TargetError: it cannot be started.
         """
         self.end_strays()
-        if rotate:
-            _rotate(self.log)
         pid = _spawn(argv, env={**env, MARK: str(self.pid_file)}, cwd=cwd, log=self.log)
         process = psutil.Process(pid)
         write_json(
             self.pid_file,
             {
                 "pid": pid,
-                "process_started": process.create_time(),
+                "process_started": start_mark(pid),
                 "argv0": argv[0],
                 "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "tag": tag,
@@ -101,16 +104,27 @@ class Daemon:
         return bool(strays)
 
 
-def same_process(pid: int, started: float) -> psutil.Process | None:
-    """The process with this pid, if it is the one that started then and has not ended."""
+def start_mark(pid: int) -> str:
+    """When the process started, so that no other with its pid has the same; "" where there is none.
+
+    On Linux in ticks since a certain boot: the time of day as psutil derives it moves when the clock is set.
+    """
+    with suppress(OSError, IndexError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}:{fields[STARTTIME]}"
+    with suppress(psutil.Error):
+        return f"{psutil.Process(pid).create_time():.6f}"
+    return ""
+
+
+def same_process(pid: int, started: str) -> psutil.Process | None:
+    """The process with this pid, if it is the one with this :func:`start_mark` and has not ended."""
     reap(pid)
-    try:
+    with suppress(psutil.Error):
         process = psutil.Process(pid)
-        if abs(process.create_time() - started) > SAME_START or process.status() == psutil.STATUS_ZOMBIE:
-            return None
-    except psutil.Error:
-        return None
-    return process
+        if start_mark(pid) == started and process.status() != psutil.STATUS_ZOMBIE:
+            return process
+    return None
 
 
 def reap(pid: int) -> None:
@@ -162,11 +176,19 @@ def _wait_gone(processes: list[psutil.Process], seconds: float) -> list[psutil.P
     until = time.monotonic() + seconds
     left = processes
     while left:
-        left = [process for process in left if same_process(process.pid, process.create_time())]
+        left = [process for process in left if not _has_ended(process)]
         if time.monotonic() >= until:
             break
         time.sleep(POLL / 2 if left else 0)
     return left
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    reap(process.pid)
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return True
 
 
 def _spawn(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> int:
@@ -191,12 +213,6 @@ def _spawn(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path)
         os.close(output)
     child.returncode = 0  # it is to outlive us: this object has nothing to wait for; see reap()
     return child.pid
-
-
-def _rotate(log: Path) -> None:
-    with suppress(OSError):
-        if log.stat().st_size > ROTATE_AT:
-            log.replace(log.with_name(f"{log.name}.1"))
 
 
 @dataclass(frozen=True, slots=True)

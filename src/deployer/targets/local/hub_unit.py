@@ -19,7 +19,7 @@ from deployer.process import redact
 from deployer.targets.local import configuration, database, ports, proxy
 from deployer.targets.local.configuration import base_url
 from deployer.targets.local.context import HubContext
-from deployer.targets.local.daemon import Daemon, Reading, end, marked
+from deployer.targets.local.daemon import Daemon, end, marked
 from deployer.targets.local.environment import hub_environment
 from deployer.targets.local.files import POLL, private_folder, write_json
 from deployer.targets.local.keys import OF_A_CLUSTER, OF_A_HUB, ensure_secrets
@@ -30,6 +30,8 @@ from deployer.targets.local.revisions import Record, Revisions
 from deployer.targets.local.startup import compile_once, daemon_environment, start_slot
 from deployer.targets.local.unit import Deadline
 
+HEALTH_SERVICE = "hub-health"
+HEALTH_USER = "deployment-service-check"
 PORTS = ("public", "api", "hub")
 PROXY_START = 20.0  # seconds
 PATIENCE = 15.0  # seconds until a hub that is alive but does not answer counts as broken
@@ -45,6 +47,8 @@ class HubUnit:
     kept_ports: Ports
     env: Mapping[str, str]
     public_url: str = ""
+    health_service: str = HEALTH_SERVICE
+    health_user: str = HEALTH_USER
     slots: int | None = None
 
     @property
@@ -143,6 +147,8 @@ class HubUnit:
             proxy_api_url=f"http://{HOST}:{at['api']}",
             display_name=display_name,
             public_url=self.public_url,
+            health_service=self.health_service,
+            health_user=self.health_user,
         )
 
     def _start_hub(self, record: Record, values: Mapping[str, Any], deadline: Deadline) -> tuple[str, ...]:
@@ -150,8 +156,8 @@ class HubUnit:
         configuration.write_config(Revisions(self.folder.revisions).path(record.number), context)
         env = daemon_environment(self.env) | hub_environment(values, context)
         env["CONFIGPROXY_AUTH_TOKEN"] = self.secrets()["proxy_token"]
-        reading = Reading.from_now(self.hub.log)
-        self.hub.start(self.command(record.number), env=env, cwd=self.folder.path, tag=str(record.number), rotate=False)
+        reading = self.hub.new_log()
+        self.hub.start(self.command(record.number), env=env, cwd=self.folder.path, tag=str(record.number))
         try:
             deadline.wait(lambda: self.answers(base_url(values)), self.hub, reading, f"the hub {self.name}")
         except TargetError as error:
@@ -182,10 +188,8 @@ class HubUnit:
         control.say("starting the proxy")
         self.proxy.stop()
         env = daemon_environment(self.env) | {"CONFIGPROXY_AUTH_TOKEN": self.secrets()["proxy_token"]}
-        reading = Reading.from_now(self.proxy.log)
-        self.proxy.start(
-            proxy.command(node, program, self.ports(), base), env=env, cwd=self.folder.path, tag=tag, rotate=False
-        )
+        reading = self.proxy.new_log()
+        self.proxy.start(proxy.command(node, program, self.ports(), base), env=env, cwd=self.folder.path, tag=tag)
         waiting = Deadline(Control(PROXY_START, control.cancelled, control.say))
         waiting.wait(self.proxy_answers, self.proxy, reading, f"the proxy of {self.name}")
 

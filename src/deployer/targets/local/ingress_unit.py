@@ -8,7 +8,7 @@ from typing import Any
 
 from deployer.plan.ports import Control
 from deployer.targets.local import ingress, ports
-from deployer.targets.local.daemon import Daemon, Reading
+from deployer.targets.local.daemon import Daemon
 from deployer.targets.local.files import private_folder
 from deployer.targets.local.layout import ClusterFolder, ReleaseFolder
 from deployer.targets.local.ports import Ports
@@ -57,10 +57,8 @@ class IngressUnit:
         self.daemon.stop()
         private_folder(self.cluster.routes)
         self._free_ports()
-        argv, reading = self.argv(), Reading.from_now(self.daemon.log)
-        self.daemon.start(
-            argv, env=daemon_environment(self.env), cwd=self.folder.path, tag=ingress.fingerprint(argv), rotate=False
-        )
+        argv, reading = self.argv(), self.daemon.new_log()
+        self.daemon.start(argv, env=daemon_environment(self.env), cwd=self.folder.path, tag=ingress.fingerprint(argv))
         Deadline(control).wait(self.answers, self.daemon, reading, "the ingress")
         return _notices(values)
 

@@ -76,7 +76,7 @@ class ClusterFolder:
 
     def names(self) -> list[str]:
         """Releases that were ever deployed here: hubs by name, support last."""
-        found = [path.name for path in (self.path / "releases").glob("*") if path.is_dir()]
+        found = [path.parent.name for path in (self.path / "releases").glob("*/revisions")]
         return sorted(found, key=lambda name: (name == SUPPORT, name))
 
     @property

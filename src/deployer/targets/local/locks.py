@@ -17,12 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from deployer.errors import LockedError
 from deployer.fleet.ids import ReleaseId
 from deployer.plan.ports import Holder
-from deployer.targets.local.daemon import same_process
+from deployer.targets.local.daemon import same_process, start_mark
 from deployer.targets.local.files import POLL, locked, private_folder, read_json, write_json
 
 
@@ -32,7 +30,7 @@ def this_process(rollout: str, now: datetime | None = None) -> Holder:
         rollout=rollout,
         host=socket.gethostname(),
         pid=pid,
-        started=repr(psutil.Process(pid).create_time()),
+        started=start_mark(pid),
         since=now or datetime.now(UTC),
     )
 
@@ -41,7 +39,7 @@ def is_stale(holder: Holder) -> bool:
     """Whether its process is gone. Of another host we cannot know."""
     if holder.host != socket.gethostname():
         return False
-    return same_process(holder.pid, float(holder.started)) is None
+    return same_process(holder.pid, holder.started) is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from deployer.targets.local import ingress, proxy
 from deployer.targets.local.configuration import base_url
 from deployer.targets.local.desired import Desired
 from deployer.targets.local.files import POLL, locked, private_folder, telling, write_text
-from deployer.targets.local.hub_unit import HubUnit
+from deployer.targets.local.hub_unit import HEALTH_SERVICE, HEALTH_USER, HubUnit
 from deployer.targets.local.ingress import Routes
 from deployer.targets.local.ingress_unit import IngressUnit
 from deployer.targets.local.keys import OF_A_CLUSTER, ensure_secrets
@@ -41,7 +41,8 @@ class LocalTarget:
 
     ``state`` is the fleet's state folder, ``desired`` says what the repository wants of a release, ``port`` is the
     ingress's where the fleet gives one. ``env`` is the caller's environment, of which daemons get a harmless part.
-    ``slots`` limits how many hubs start at once, by default to the machine's cores.
+    ``slots`` limits how many hubs start at once, by default to the machine's cores. ``health_service`` and
+    ``health_user`` are the names that the health check goes by.
     """
 
     state: Path
@@ -50,6 +51,8 @@ class LocalTarget:
     port: int | None = None
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     slots: int | None = None
+    health_service: str = HEALTH_SERVICE
+    health_user: str = HEALTH_USER
 
     @property
     def folder(self) -> ClusterFolder:
@@ -127,7 +130,8 @@ class LocalTarget:
             raise TargetError(f"{release} is not deployed", hint=f"deployer deploy {release.cluster} {release.name}")
         url, _plain = self._urls(release, record)
         port = self._web_port() if self._has_ingress() else self._ports(self._folder(release)).get()["public"]
-        return Endpoint(url=url, token=self._hub(release).secrets()["health_token"], connect=f"{HOST}:{port}")
+        token = self._hub(release).secrets()["health_token"]
+        return Endpoint(url=url, token=token, connect=f"{HOST}:{port}", service=self.health_service)
 
     # What the other verbs ask for
 
@@ -198,7 +202,17 @@ class LocalTarget:
             if self._has_ingress()
             else ""
         )
-        return HubUnit(release.name, self.folder, folder, self._ports(folder), self.env, at, self.slots)
+        return HubUnit(
+            name=release.name,
+            cluster=self.folder,
+            folder=folder,
+            kept_ports=self._ports(folder),
+            env=self.env,
+            public_url=at,
+            health_service=self.health_service,
+            health_user=self.health_user,
+            slots=self.slots,
+        )
 
     def _ingress(self) -> IngressUnit:
         folder = self.folder.release(SUPPORT)

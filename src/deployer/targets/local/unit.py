@@ -58,9 +58,11 @@ class Deadline:
     def wait(self, ready: Callable[[], bool], daemon: Daemon, reading: Reading, name: str) -> None:
         """Wait until ``ready``.
 
+        With no time at all nothing is waited for.
+
         :raises TargetError: the daemon ended first, the time is over, or the act was cancelled.
         """
-        while not ready():
+        while self.control.timeout and not ready():
             if not daemon.alive():
                 raise TargetError(f"{name} ended: {cause(reading.text())}", hint=f"Its log: {daemon.log}")
             if self.control.cancelled.is_set():

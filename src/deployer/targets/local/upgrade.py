@@ -94,16 +94,20 @@ class Upgrader:
     def _start(self, record: Record, control: Control) -> tuple[str, ...]:
         return self.unit.start(record, self.revisions.values(record.number), control)
 
+    def _way_back(self) -> float:
+        """Who cancels does not want to wait: then the last good revision is started and left to come up."""
+        return 0.0 if self.control.cancelled.is_set() else max(self.control.timeout, WAY_BACK)
+
     def _return_to(self, previous: Record | None, error: DeployerError) -> None:
         """Bring the last good revision back; where there is none, leave nothing running."""
         if previous is None:
             self.unit.stop()
             return
-        self.control.say(f"failed; going back to revision {previous.number}")
+        self.control.say(f"going back to revision {previous.number}")
         try:
             self.unit.restore(previous)
             if not self.unit.runs(previous.number):
-                self._start(previous, Control(max(self.control.timeout, WAY_BACK), say=self.control.say))
+                self._start(previous, Control(self._way_back(), say=self.control.say))
         except DeployerError as second:
             raise TargetError(
                 f"{error.message}; and revision {previous.number} did not come back: {second.message}", hint=second.hint
