@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from deployer.errors import CommandError, DeployerError, TargetError
 from deployer.plan.model import PlannedRelease
-from deployer.plan.ports import Checker, Control, Health, State, Target, Upgrade
+from deployer.plan.ports import Checker, Control, Health, Observation, State, Target, Upgrade
 from deployer.rollout.events import Act, ActBegun, ActEnded, Event, ReleaseEnded, ReleaseStarted, Said
 from deployer.rollout.journal import JournalError
 from deployer.rollout.options import Options
@@ -107,23 +107,27 @@ class _Carrier:
         def upgrade(control: Control) -> Upgrade:
             return self.target.upgrade(self.id, rollout=self.work.rollout, force=force, control=control)
 
-        return self._long_act(Act.UPGRADE, self.work.options.timeout, upgrade)
+        return self._long_act(Act.UPGRADE, self.work.options.timeout, upgrade, before=self._before())
 
-    def _proven(self, upgrade: Upgrade, *, doubtful: bool = False, ours: bool = False) -> ReleaseEnded:
+    def _before(self) -> Observation | None:
+        try:
+            return self.target.observe(self.id)
+        except DeployerError:
+            return None  # what is wrong with the target, the upgrade will tell
+
+    def _proven(self, upgrade: Upgrade, *, ours: bool = False) -> ReleaseEnded:
         """The end after an upgrade: see that users can work, then keep it or go back.
 
-        :param doubtful: an earlier run may have done what this upgrade found done, so it is checked all the same.
-        :param ours: this rollout is known to have made the revision.
+        :param ours: this rollout did something to the release before, though this upgrade found nothing to do.
         """
-        if upgrade.verified and not (upgrade.changed or doubtful):
+        if upgrade.verified and not (upgrade.changed or ours):
             return self._ended(Outcome.UNCHANGED, upgrade)
         if self.work.checker:
             health = self._check(self.work.checker)
             if not health.ok:
                 return self._go_back(upgrade, health)
         self._act(Act.CONFIRM, lambda: self.target.confirm(self.id, upgrade.revision))
-        unchanged = upgrade.verified and not (upgrade.changed or ours)
-        return self._ended(Outcome.UNCHANGED if unchanged else Outcome.SUCCEEDED, upgrade)
+        return self._ended(Outcome.SUCCEEDED, upgrade)
 
     def _check(self, checker: Checker) -> Health:
         left = self.deadline - time.monotonic()
@@ -174,7 +178,7 @@ class _Carrier:
             return self._settled_unhealthy(past, past.upgrade, past.health)
         if past.upgrade and past.unfinished is None and Act.CONFIRM in past.done:
             return self._ended(Outcome.SUCCEEDED, past.upgrade, adopted=True)
-        if past.upgrade and past.unfinished is None and past.upgrade.verified and not (past.upgraded or past.doubtful):
+        if past.upgrade and past.unfinished is None and past.upgrade.verified and past.nothing_to_do:
             return self._ended(Outcome.UNCHANGED, past.upgrade, adopted=True)
         return self._found()
 
@@ -186,7 +190,7 @@ class _Carrier:
             upgrade = Upgrade(changed=True, revision=found.revision or 0, url=found.url, plain_url=found.plain_url)
             return self._ended(Outcome.SUCCEEDED, upgrade, adopted=True)
         upgrade = self._upgrade(force=self.work.options.force and not made)
-        return self._proven(upgrade, doubtful=True, ours=made or self.work.past.upgraded)
+        return self._proven(upgrade, ours=made or not self.work.past.nothing_to_do)
 
     def _settled_unhealthy(self, past: Past, upgrade: Upgrade, health: Health) -> ReleaseEnded:
         if Act.ROLLBACK in past.done:
@@ -245,10 +249,12 @@ class _Carrier:
 
     # Acts: journalled before and after
 
-    def _long_act(self, act: Act, seconds: float, do: Callable[[Control], T]) -> T:
+    def _long_act(
+        self, act: Act, seconds: float, do: Callable[[Control], T], *, before: Observation | None = None
+    ) -> T:
         with self.stop.act(seconds) as cancelled:
             control = Control(seconds, cancelled, self._say)
-            return self._act(act, lambda: self._in_time(do, control))
+            return self._act(act, lambda: self._in_time(do, control), before=before)
 
     def _in_time(self, do: Callable[[Control], T], control: Control) -> T:
         """Do it; where it was ended for its time limit, the error says so."""
@@ -259,7 +265,7 @@ class _Carrier:
                 raise TargetError(f"timed out after {control.timeout:g} s: {in_one_line(error)}") from error
             raise
 
-    def _act(self, act: Act, do: Callable[[], T]) -> T:
+    def _act(self, act: Act, do: Callable[[], T], *, before: Observation | None = None) -> T:
         """Do it, between its two entries in the journal.
 
         :raises StoppedError: we were told to stop before it, or it was cut.
@@ -267,7 +273,7 @@ class _Carrier:
         stopped = self.stop.soon if act is Act.LOCK else self.stop.now
         if stopped.is_set():
             raise StoppedError(f"before its {_NOUNS[act]}")
-        self.work.tell(ActBegun(self.work.now(), self.work.run, self.id, act))
+        self.work.tell(ActBegun(self.work.now(), self.work.run, self.id, act, before))
         began = time.monotonic()
         try:
             result = do()

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from deployer.fleet.ids import ReleaseId, Stage
-from deployer.plan.ports import Health, Upgrade
+from deployer.plan.ports import Health, Observation, Upgrade
 from deployer.rollout.options import Options
 from deployer.rollout.origin import Origin
 from deployer.rollout.states import Outcome
@@ -68,10 +68,13 @@ class ReleaseStarted:
 
 @dataclass(frozen=True, slots=True)
 class ActBegun:
+    """``before``: of an upgrade, what the target held; a resume tells by it what the upgrade had to do."""
+
     at: datetime
     run: str
     release: ReleaseId
     act: Act
+    before: Observation | None = None
 
 
 @dataclass(frozen=True, slots=True)

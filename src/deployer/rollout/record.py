@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from deployer.fleet.ids import ReleaseId, Stage
-from deployer.plan.ports import Health, Upgrade
+from deployer.plan.ports import Health, Observation, State, Upgrade
 from deployer.rollout.events import (
     Act,
     ActBegun,
@@ -29,19 +29,24 @@ from deployer.rollout.states import Outcome
 class Past:
     """What earlier runs did to a release. ``unfinished`` is an act that began and did not end.
 
-    ``upgraded``: an upgrade that changed something was completed. ``doubtful``: one was begun more than once, so that
-    a later "unchanged" says nothing of what the first one did. ``back`` is what the roll-back left behind.
-    ``errors`` has the acts that failed by themselves.
+    ``before`` is what the target held before the first upgrade, ``upgraded`` that one was completed that changed
+    something, ``back`` what the roll-back left behind. ``errors`` has the acts that failed by themselves.
     """
 
     unfinished: Act | None = None
+    before: Observation | None = None
     upgrade: Upgrade | None = None
     upgraded: bool = False
-    doubtful: bool = False
     back: Upgrade | None = None
     health: Health | None = None
     done: frozenset[Act] = frozenset()
     errors: Mapping[Act, str] = field(default_factory=dict)
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """The first upgrade found everything as it should be (unless it was forced)."""
+        fine = self.before and self.before.state is State.RUNNING and self.before.wanted and self.before.verified
+        return bool(fine) and not self.upgraded
 
     @property
     def touched(self) -> bool:
@@ -154,19 +159,19 @@ def _fold_release(known: ReleaseRecord, event: ReleaseStarted | ActBegun | ActEn
         case ReleaseStarted():
             return ReleaseRecord(past=Past() if event.again else known.past, run=event.run)
         case ActBegun():
-            return replace(known, past=_begin(known.past, event.act), run=event.run)
+            return replace(known, past=_begin(known.past, event.act, event.before), run=event.run)
         case ActEnded():
             return replace(known, past=known.past if event.cut else _end(known.past, event))
         case ReleaseEnded():
             return replace(known, ended=event, run=event.run)
 
 
-def _begin(past: Past, act: Act) -> Past:
+def _begin(past: Past, act: Act, before: Observation | None) -> Past:
     """An act that is begun again takes away what it had left; an upgrade also what came after it."""
     if act is Act.LOCK:
         return past
     if act is Act.UPGRADE:
-        return Past(unfinished=act, upgraded=past.upgraded, doubtful=past.touched)
+        return Past(unfinished=act, before=past.before or before, upgraded=past.upgraded)
     errors = {one: error for one, error in past.errors.items() if one is not act}
     health = None if act is Act.CHECK else past.health
     return replace(past, unfinished=act, done=past.done - {act}, errors=errors, health=health)

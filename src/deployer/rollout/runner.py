@@ -183,16 +183,20 @@ class Rollout:
             while not self._is_over(part):
                 for release in self._startable(part):
                     self._start(release, self._work(release, part, record), pool)
-                await self._changed.wait()
-                self._changed.clear()
-                if self._crash:
-                    raise self._crash
+                await self._wait()
         except BaseException:
             self._stop.ask()
             self._stop.ask()
             raise
         finally:
             pool.shutdown()
+
+    async def _wait(self) -> None:
+        """Sleep until a release has ended, or somebody interrupts."""
+        await self._changed.wait()
+        self._changed.clear()
+        if self._crash:
+            raise self._crash
 
     def _is_over(self, part: Part) -> bool:
         """Settle what follows from the states as they are, and see whether all have ended."""
