@@ -26,8 +26,8 @@ def show_status(found: Mapping[ReleaseId, tuple[Stage, Observation]]) -> None:
         table.add_column(name, no_wrap=True)
     table.add_column("address", no_wrap=True, overflow="ignore")
     for release, (stage, seen) in found.items():
-        name, state = Text(str(release), style=STYLES[stage]), Text(_state(seen), style=COLOURS[seen.state])
-        table.add_row(name, state, str(seen.revision or ""), Text(_about(seen)))
+        named, state = Text(str(release), style=STYLES[stage]), Text(_state(seen), style=COLOURS[seen.state])
+        table.add_row(named, state, str(seen.revision or ""), Text(_about(seen)))
     out.print(table)
 
 
