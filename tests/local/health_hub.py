@@ -1,4 +1,4 @@
-"""A real JupyterHub for the health check's tests: its spawner does what a file says, so that one hub serves all cases."""
+"""A real JupyterHub for the health check's tests: one for all cases, for its spawner does what a file says."""
 
 from __future__ import annotations
 

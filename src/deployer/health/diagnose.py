@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import ssl
@@ -214,7 +215,9 @@ def _of_chain(phase: Phase, error: BaseException) -> Diagnosis:
                 return Diagnosis.SCOPE_MISSING
             case InvalidHandshake() | ConnectionClosed():
                 return Diagnosis.WEBSOCKET_REFUSED
-            case httpx.ReadTimeout() | TimeoutError() if phase not in _AT_THE_HUB:
+            case httpx.ReadTimeout() | httpx.ReadError() | httpx.RemoteProtocolError() | TimeoutError() if (
+                phase not in _AT_THE_HUB
+            ):
                 return _BY_ANSWER[phase]
     return Diagnosis.HUB_DOWN
 
@@ -236,8 +239,10 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _said(error: BaseException) -> str:
     """The most telling words of an error: the system's own where there are any."""
     for link in _chain(error):
-        if isinstance(link, OSError) and link.strerror:
+        if isinstance(link, (socket.gaierror, ssl.SSLError)) and link.strerror:
             return str(link.strerror)
+        if isinstance(link, OSError) and link.errno:
+            return os.strerror(link.errno)
     return str(error) or type(error).__name__
 
 

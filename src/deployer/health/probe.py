@@ -17,7 +17,8 @@ from deployer.health.facts import Answer, Phase
 
 SCOPES = ("admin:users", "admin:servers", "access:servers", "list:users", "read:hub")
 ABANDONED = timedelta(minutes=15)  # age of a server that no living check can be at work with
-_NOT_YET = AGAIN | {404, 424}  # while a route is on its way, proxy or hub say such things of a server
+# What proxy, hub or server say of a server while its route is on its way or, 500, the hub restarts that it must ask.
+_NOT_YET = AGAIN | {404, 424, 500}
 _TRIES = 3  # of running code, where the connection breaks off under it
 
 
@@ -247,7 +248,7 @@ class Morning:
             except Trouble as trouble:
                 if not tries_left or trouble.finding.diagnosis is not Diagnosis.WEBSOCKET_REFUSED:
                     raise
-                await asyncio.sleep(1)
+                await asyncio.sleep(0.5)
         if str(a * b) not in printed.split():
             raise Trouble(Diagnosis.WRONG_RESULT, f"print({a} * {b}) gives {printed.strip()!r}, not {a * b}")
         await self._client.call("DELETE", path)
