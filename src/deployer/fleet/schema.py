@@ -154,7 +154,9 @@ class Reader:
             return None
         value = spec.kind.read(raw)
         if value is None:
-            self.errors.append(Finding(self.document, here, f"must be {spec.kind.name}, not {_called(raw)}"))
+            other = _called(raw)
+            other += " of other things" if spec.kind.name.startswith(f"{other} of") else ""
+            self.errors.append(Finding(self.document, here, f"must be {spec.kind.name}, not {other}"))
         elif spec.kind.models:
             return self._models(spec.kind, value, here)
         return value
