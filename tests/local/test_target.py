@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 import target_world
@@ -126,6 +128,39 @@ def test_one_that_is_never_healthy_is_given_up(ocean):
     assert ocean.target.observe(OCEAN).healthy is True
 
 
+def test_cancelled_it_stops_at_once_and_the_old_revision_comes_back(ocean):
+    cancelled = threading.Event()
+    ocean.values["ocean"] = with_snippet("import time; time.sleep(60)")
+
+    def say(text):
+        if text == "starting the hub":
+            threading.Timer(1, cancelled.set).start()
+
+    began = time.monotonic()
+    with pytest.raises(TargetError, match="cancelled"):
+        ocean.target.upgrade(OCEAN, rollout="cancelled", force=False, control=Control(120, cancelled, say))
+    assert time.monotonic() - began < 30  # of 120
+    target_world.wait_until(lambda: ocean.target.observe(OCEAN).healthy)
+    assert ocean.target.observe(OCEAN).wanted is False
+
+
+def test_what_would_run(ocean):
+    """The commands as a stranger would type them; the one that runs is among them."""
+    for release, name in ((OCEAN, "proxy"), (SUPPORT, "ingress")):
+        record = ocean.target.folder.release(release.name).daemon(name).process().cmdline()
+        assert tuple(record) in {step.argv() for step in ocean.target.steps(release)}
+    secrets = ocean.target.folder.release("ocean").secrets.read_text()
+    words = [word for step in ocean.target.steps(OCEAN) for word in step.argv()]
+    assert not any(word in secrets for word in words if len(word) > 20)
+
+
+def test_metrics_of_the_ingress(ocean):
+    port = ocean.target._ports(ocean.target.folder.release("support")).get()["internal"]  # noqa: SLF001
+    assert ocean.page("hub/health") == 200
+    metrics = target_world.httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+    assert "traefik_entrypoint_requests_total" in metrics
+
+
 def test_a_killed_hub_comes_back_with_its_users(ocean, person):
     started, number = person.started(), ocean.target.observe(OCEAN).revision
     ocean.kill("hub")
@@ -134,6 +169,9 @@ def test_a_killed_hub_comes_back_with_its_users(ocean, person):
     assert (done.changed, done.revision) == (True, number)
     assert person.started() == started
     assert person.sees_server() == 200
+    folder = str(ocean.target.folder.release("ocean").path)
+    cullers = [one for one in ocean.processes() if "culler" in " ".join(one.cmdline()) and one.cwd() == folder]
+    assert len(cullers) == 1  # the one that the killed hub left is gone
 
 
 def test_a_killed_proxy_comes_back_with_its_routes(ocean, person):
@@ -185,6 +223,7 @@ def test_back_to_what_was_proven(ocean):
     back = target.rollback(OCEAN, control=Control(120))
     assert (back.changed, back.verified, back.revision) == (True, True, changed + 1)
     assert target.revisions(OCEAN).get(back.revision).restores == good
+    ocean.values["ocean"] = BASE
     assert ocean.upgrade().changed is False  # it is what the repository says again
     with pytest.raises(TargetError, match="no revision 99"):
         target.rollback(OCEAN, control=Control(1), revision=99)
@@ -283,6 +322,37 @@ def test_many_at_once_take_turns(world):
     assert all(world.target.observe(release).healthy for release in names)
     for release in names:
         world.target.down(release, purge=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of its own, of a few megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    if not mount or subprocess.run([mount, "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], check=False).returncode:
+        pytest.skip("may not mount")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_full_disk(small_disk):
+    """The upgrade says so and leaves all as it was; with room again, it goes on."""
+    world = World(small_disk / "state", {"ocean": BASE})
+    try:
+        world.upgrade()
+        before, pid = world.numbers(), world.pid("hub")
+        with (small_disk / "ballast").open("wb", buffering=0) as ballast, suppress(OSError):
+            while True:
+                ballast.write(b"x" * 4096)
+        with pytest.raises(TargetError, match="No space left"):
+            world.change({**BASE, "custom": {"text": "x" * 100_000}})
+        assert (world.numbers(), world.pid("hub")) == (before, pid)
+        assert world.target.observe(OCEAN).healthy
+        (small_disk / "ballast").unlink()
+        assert world.upgrade().revision == 2
+    finally:
+        world.target.down()
 
 
 def test_retired_hubs_are_absent_and_their_homes_stay(world):

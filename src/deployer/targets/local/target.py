@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from deployer.targets.local.revisions import Record, Revisions, Status
 from deployer.targets.local.upgrade import Done, Upgrader
 
 QUICK = 2.0  # seconds for a look at a hub
+STOPPED_AT_ONCE = 8  # releases
 ROUTE_WAIT = 15.0  # seconds
 MENDING = 120.0  # seconds for a hub to come back
 
@@ -161,11 +163,17 @@ class LocalTarget:
 
     def down(self, release: ReleaseId | None = None, *, purge: bool = False) -> None:
         """End all processes of a release, or of the cluster; with ``purge`` its state and its users' homes go too."""
-        for one in [release] if release else self.releases():
+
+        def end(one: ReleaseId) -> None:
             with self._at_work(one, Control(MENDING)):
                 self._stop(one)
                 if purge:
                     self._delete(self._folder(one).path)
+
+        with ThreadPoolExecutor(STOPPED_AT_ONCE) as threads:
+            ends = [threads.submit(end, one) for one in ([release] if release else self.releases())]
+        for done in ends:
+            done.result()
         if purge and release is None:
             self._delete(self.folder.path)
 
@@ -220,7 +228,8 @@ class LocalTarget:
 
     def _finished(self, release: ReleaseId, done: Done) -> Upgrade:
         """Publish the release's address: its route appears, its port stays from now on."""
-        write_text(self._folder(release).published, "")
+        if not self._folder(release).published.exists():
+            write_text(self._folder(release).published, "")
         if release.hub is None:
             self._publish_all()
         else:
