@@ -45,14 +45,23 @@ def check(hub, tmp_path):
     return check
 
 
-def test_two_checks_at_once_take_turns_and_leave_nothing(hub, check):
-    found = []
-    threads = [threading.Thread(target=lambda: found.append(check())) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+def test_two_checks_at_once_take_turns_and_leave_nothing(hub, check, tmp_path):
+    """With a lock folder each, as on two machines: the second sees the first one's server, and waits."""
+    found, said, threads = [], [], []
+
+    def other():
+        health = HealthChecker(tmp_path / "other").check(RELEASE, hub.endpoint(), Control(240, say=said.append))
+        found.append(health)
+
+    def start_the_other(text):
+        if "Spawning server" in text:
+            threads.append(threading.Thread(target=other))
+            threads[-1].start()
+
+    found.append(check(control=Control(120, say=start_the_other)))
+    threads[0].join()
     assert [str(health) for health in found] == ["healthy", "healthy"]
+    assert "waiting for another health check …" in said
     assert hub.users() == set()
 
 
@@ -66,7 +75,7 @@ def test_a_hub_that_restarts_in_the_middle_and_a_user_that_is_kept(hub, check):
             restarts.append(threading.Thread(target=hub.start))
             restarts[0].start()
 
-    health = check(control=Control(90, say=restart_once))
+    health = check(control=Control(120, say=restart_once))
     restarts[0].join()
     assert health.ok, health
     assert hub.users() == {USER}
@@ -108,7 +117,7 @@ HealthChecker(Path({str(tmp_path)!r})).check(ReleaseId("reef", "staging"), endpo
 )
 def test_hubs_in_which_nobody_can_work(hub, check, mood, diagnosis, evidence):
     hub.mood(mood)
-    health = check(timeout=4 if mood == "hang" else 60, limits=Limits(kernel=4))
+    health = check(timeout=4 if mood == "hang" else 120, limits=Limits(kernel=4))
     assert (health.ok, health.diagnosis) == (False, diagnosis), health
     assert evidence in health.evidence
     assert hub.users() == set()

@@ -11,7 +11,7 @@ import logging
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ipaddress import ip_address
@@ -170,9 +170,9 @@ class Client:
         :raises Trouble: there was no other answer in time.
         """
         until = asyncio.get_running_loop().time() + min(self.left(), self.left() if patience is None else patience)
-        for pause in _pauses():
+        for number, pause in enumerate(_pauses(), 1):
             try:
-                answer = await self._once(method, path, body, anonymous)
+                answer = replace(await self._once(method, path, body, anonymous), tries=number)
             except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
                 self.trouble, asked = of_error(self.phase, error), 0.0
             else:

@@ -37,6 +37,7 @@ class Answer:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
+    tries: int = 1  # 2 and more: an earlier request may have been carried out, and its answer lost
 
     @property
     def ok(self) -> bool:

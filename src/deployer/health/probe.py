@@ -49,7 +49,9 @@ async def knock(client: Client) -> None:
     if not api.json().get("version"):
         raise Trouble(Diagnosis.HUB_ERROR, f"{api}: this is no JupyterHub's API")
     page = await client.call("GET", client.address.hub("login"), anonymous=True)
-    # A redirect is a log-in elsewhere: that is for others to check.
+    # A redirect is a log-in elsewhere: that is for others to check. A hub whose authenticator is none has no such page.
+    if page.status == 404 and page.from_hub:
+        return
     if page.status >= 400 or (page.ok and "<html" not in page.text.lower()):
         raise Trouble(*of_answer(client.phase, page))
 
@@ -177,17 +179,17 @@ class Morning:
         self._note(Claim(self._user, absent_at=seen.date.isoformat() if seen.date else ""))
         made = await self._client.call("POST", path)
         if made.status == 409:
-            # Somebody was faster, or our first try was carried out and its answer lost: its time of making tells.
-            await self._keep_or_drop()
+            await self._keep_or_drop(tries=made.tries)
         elif made.ok:
             self._note(Claim(self._user, created=_created(made.json())))
         else:
             self._note(self._nothing)
             _expect(self._client, made)
 
-    async def _keep_or_drop(self) -> None:
+    async def _keep_or_drop(self, *, tries: int) -> None:
+        """The user was made since we looked: by somebody faster, or by a first try of ours whose answer was lost."""
         created = _created(await self._find())
-        ours = self._claim.owns(self._user, created)
+        ours = tries > 1 and self._claim.owns(self._user, created)
         self._note(Claim(self._user, created=created) if ours else self._nothing)
 
     async def _spawn(self) -> None:

@@ -39,6 +39,7 @@ class FakeHub:
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.user: dict[str, Any] | None = None
         self.running = False
+        self.started = ""
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -116,7 +117,9 @@ class FakeHub:
     def _find(self) -> Answer:
         if self.user is None:
             return 404, {"message": "Not Found"}, HUB
-        servers = {"": {"ready": True, "pending": None, "url": "/user/deployment-service-check/"}}
+        servers = {
+            "": {"ready": True, "started": self.started, "pending": None, "url": "/user/deployment-service-check/"}
+        }
         return 200, self.user | {"servers": servers if self.running else {}}, HUB
 
     def _make(self) -> Answer:

@@ -78,6 +78,7 @@ def test_http_troubles(check, script, expected):
     [
         {CALL: [(503, "", {}), (502, "", {}), None]},  # a hub that restarts under us
         {CALL: [(429, "", {"Retry-After": "1"})]},
+        {("GET", "/hub/login"): [refused(404)]},  # a hub for services only has no log-in
         {("GET", "/hub/login"): [(302, "", {"Location": "https://elsewhere.invalid/"})]},  # log-in is elsewhere
     ],
 )
@@ -272,6 +273,23 @@ def test_we_do_not_fight_with_a_check_on_another_machine(check):
         assert hub.running
 
 
+def test_a_server_older_than_any_check_is_a_leftover(check):
+    with FakeHub({SPAWN: [refused(400)]}) as hub:
+        hub.user = {"name": "deployment-service-check", "created": "2020-01-01T00:00:00Z"}
+        hub.running, hub.started = True, "2020-01-01T00:00:00Z"
+        assert check(hub.endpoint()).diagnosis == Diagnosis.SPAWN_REFUSED
+        assert not hub.running
+        assert hub.user is not None
+
+
+def test_no_forward_proxy_comes_between_us_and_this_machine(check, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with FakeHub() as hub:
+        assert check(Endpoint(f"http://{hub.where}/", TOKEN), Level.HTTP).ok
+        assert check(hub.endpoint(), Level.HTTP).ok
+
+
 def test_cancelled_while_everything_hangs(check):
     control = Control(60)
 
@@ -314,3 +332,13 @@ def test_the_token_is_in_the_authorization_header_only(check, caplog):
     senders = [path for _, path, headers in hub.requests if headers.get("Authorization") == f"token {TOKEN}"]
     assert CHANNELS[1] in senders
     assert "/hub/api/user" in senders
+
+
+def test_a_user_that_somebody_else_made_first_is_theirs(check):
+    def somebody_is_faster(_request):
+        hub.usual("POST", USER)
+        return refused(409)
+
+    with FakeHub({("POST", USER): [somebody_is_faster]}) as hub:
+        check(hub.endpoint())
+        assert hub.user is not None
