@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from deployer.errors import CommandError, FleetError
+from deployer.fleet.tree import follow
 from deployer.process import Result, run
 
 
@@ -23,7 +24,7 @@ class WorkTree:
 
     def read(self, path: str) -> bytes:
         try:
-            return (self.root / path).read_bytes()
+            return Path(f"{self.root}/{path}").read_bytes()  # a path that starts with "/" is below the root too
         except (NotADirectoryError, IsADirectoryError):
             raise FileNotFoundError(path) from None
 
@@ -35,6 +36,15 @@ class WorkTree:
             return sorted(os.listdir(f"{self.root}/{folder}"))  # noqa: PTH208 - as above
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+    def trail(self, path: str) -> tuple[str, ...]:
+        return follow(path, self._link)
+
+    def _link(self, path: str) -> str | None:
+        try:
+            return os.readlink(f"{self.root}/{path}")  # noqa: PTH115 - as above
+        except OSError:
+            return None
 
 
 # Set where git calls us from a hook: they would make it look at another repository than the folder's own.
@@ -132,37 +142,53 @@ class GitTree:
     _contents: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
-    def _blobs(self) -> dict[str, str]:
-        """Path → object id, for all below the folder."""
+    def _entries(self) -> dict[str, tuple[str, bool]]:
+        """Path → object id, and whether it is a symbolic link; for all below the folder."""
         prefix = self.repository.prefix
         raw = self.repository.git("ls-tree", "-r", "-z", "--full-tree", self.commit, "--", prefix or ".").raw
         found = {}
         for entry in raw.split(b"\0"):
             head, tab, name = entry.partition(b"\t")
             if tab and b" blob " in head:
-                found[_text(name).removeprefix(prefix)] = head.split()[2].decode()
+                mode, _kind, blob = head.split()
+                found[_text(name).removeprefix(prefix)] = blob.decode(), mode == b"120000"
         return found
 
     @cached_property
     def _folders(self) -> dict[str, set[str]]:
         folders: dict[str, set[str]] = {"": set()}
-        for path in self._blobs:
+        for path in self._entries:
             parts = path.split("/")
             for depth, name in enumerate(parts):
                 folders.setdefault("/".join(parts[:depth]), set()).add(name)
         return folders
 
+    def trail(self, path: str) -> tuple[str, ...]:
+        return follow(path, self._link)
+
+    def _link(self, path: str) -> str | None:
+        if not self._entries.get(path, ("", False))[1]:
+            return None
+        return self._content(path).decode("utf-8", "surrogateescape")
+
+    def _end(self, path: str) -> str:
+        return self.trail(path)[-1]
+
     def read(self, path: str) -> bytes:
-        if path not in self._blobs:
+        end = self._end(path)
+        if end not in self._entries:
             raise FileNotFoundError(path)
+        return self._content(end)
+
+    def _content(self, path: str) -> bytes:
         if path not in self._contents:
             self._fetch(path.split("/", 1)[0])
         return self._contents[path]
 
     def _fetch(self, top: str) -> None:
         """Read all files below one top folder at once: a process for each would take a hundred times as long."""
-        paths = [path for path in self._blobs if path == top or path.startswith(f"{top}/")]
-        asked = "".join(f"{self._blobs[path]}\n" for path in paths).encode()
+        paths = [path for path in self._entries if path == top or path.startswith(f"{top}/")]
+        asked = "".join(f"{self._entries[path][0]}\n" for path in paths).encode()
         raw = self.repository.git("cat-file", "--batch", stdin=asked).raw
         start = 0
         for path in paths:
@@ -172,7 +198,7 @@ class GitTree:
             start = end + size + 2
 
     def is_file(self, path: str) -> bool:
-        return path in self._blobs
+        return self._end(path) in self._entries
 
     def children(self, folder: str) -> list[str]:
-        return sorted(self._folders.get(folder, ()))
+        return sorted(self._folders.get(self._end(folder), ()))

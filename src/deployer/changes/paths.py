@@ -43,13 +43,13 @@ class _Reader:
     def reasons(self, release: Release) -> Iterator[Reason]:
         if self.everything:
             yield _reason(Rule.FLEET, "a file that touches everything", self.everything)
-        entry = cluster_file(release.id.cluster)
-        if entry in self.changed:
-            yield _reason(Rule.CLUSTER, "cluster.yaml", (entry,))
+        entry = self._touched([cluster_file(release.id.cluster)])
+        if entry:
+            yield _reason(Rule.CLUSTER, "cluster.yaml", entry)
         values = self._changed_values(release)
         if values:
             yield _reason(Rule.VALUES, "values", values)
-        overrides = tuple(path for path in (release.chart_override, release.domain_override) if path in self.changed)
+        overrides = self._touched(filter(None, (release.chart_override, release.domain_override)))
         if overrides:
             yield _reason(Rule.OVERRIDE, "override", overrides)
         chart = self._changed_chart(release)
@@ -60,7 +60,11 @@ class _Reader:
         read: set[str] = set()
         for path in release.values_files:
             read |= self._jsonnet(path) if path.endswith(".jsonnet") else {path}
-        return tuple(sorted(read & self.changed))
+        return self._touched(read)
+
+    def _touched(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Those of the changed paths that reading ``paths`` touches: themselves, or what links on the way lead to."""
+        return tuple(sorted({step for path in paths for step in self.fleet.tree.trail(path)} & self.changed))
 
     def _changed_chart(self, release: Release) -> tuple[str, ...]:
         key = (release.chart, release.chart_override)
@@ -72,7 +76,8 @@ class _Reader:
         found: set[str] = set()
         for index, chart_folder in enumerate(self._folders(folder, override)):
             replaced = {"Chart.yaml", "Chart.lock"} if override and index == 0 else set()
-            found |= self._below(chart_folder, replaced | {"README.md"})
+            found |= set(self._touched([chart_folder]))
+            found |= self._below(self.fleet.tree.trail(chart_folder)[-1], replaced | {"README.md"})
             found |= self._computed(chart_folder)
         return tuple(sorted(found))
 

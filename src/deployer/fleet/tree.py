@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from posixpath import dirname, join, normpath
 from typing import Protocol
+
+MAX_LINKS = 40  # symbolic links on the way to one file; what Linux takes
 
 
 class Tree(Protocol):
@@ -23,6 +26,41 @@ class Tree(Protocol):
         """Names of what stands directly in a folder, sorted; nothing where there is no such folder."""
         ...
 
+    def trail(self, path: str) -> tuple[str, ...]:
+        """The paths that reading ``path`` touches: each symbolic link on the way, and where it ends, last."""
+        ...
+
+
+def follow(path: str, link: Callable[[str], str | None]) -> tuple[str, ...]:
+    """The trail of a path; ``link`` gives the target of a symbolic link, None for anything else."""
+    trail: list[str] = []
+    while len(trail) < MAX_LINKS:
+        for here in _prefixes(path):
+            if (target := link(here)) is not None:
+                trail.append(here)
+                path = normpath(join(dirname(here), target) + path[len(here) :])
+                break
+        else:
+            break
+    return (*trail, path)
+
+
+def _prefixes(path: str) -> Iterator[str]:
+    end = -1
+    while (end := path.find("/", end + 1)) >= 0:
+        yield path[:end]
+    yield path
+
+
+def files_below(tree: Tree, folder: str) -> Iterator[str]:
+    """Every file below a folder, as paths of the tree, sorted within each folder."""
+    for name in tree.children(folder):
+        path = f"{folder}/{name}" if folder else name
+        if tree.is_file(path):
+            yield path
+        elif path not in tree.trail(path)[:-1]:  # a link to a folder may lead back up
+            yield from files_below(tree, path)
+
 
 @dataclass(frozen=True)
 class DictTree:
@@ -38,6 +76,9 @@ class DictTree:
 
     def is_file(self, path: str) -> bool:
         return path in self.contents
+
+    def trail(self, path: str) -> tuple[str, ...]:
+        return (path,)
 
     def children(self, folder: str) -> list[str]:
         prefix = f"{folder}/" if folder else ""
