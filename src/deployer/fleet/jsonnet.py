@@ -48,19 +48,45 @@ def evaluate(tree: Tree, path: str, ext_vars: Mapping[str, str]) -> dict[str, An
     except FileNotFoundError:
         raise FleetError("no such values file", Place(path)) from None
 
-    def load_import(folder: str, target: str) -> tuple[str, bytes]:
-        found = posixpath.normpath(posixpath.join(folder, target))
-        return found, tree.read(found)
-
+    importer = _Importer(tree)
     try:
-        result = json.loads(
-            _gojsonnet.evaluate_snippet(path, text, ext_vars=dict(ext_vars), import_callback=load_import)
-        )
+        result = json.loads(_gojsonnet.evaluate_snippet(path, text, ext_vars=dict(ext_vars), import_callback=importer))
     except RuntimeError as error:
-        raise _mended(path, str(error)) from None
+        raise importer.error(path, text) or _mended(path, str(error)) from None
+    if wrong := importer.error(path, text):
+        raise wrong
     if not isinstance(result, dict):
         raise FleetError("values must be a map of keys", Place(path))
     return result
+
+
+class _Importer:
+    """Finds what is imported. An exception within a callback makes the library read memory that is not its own, so a
+    file that cannot be read is ``null`` to it, and an error to us."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self.unread: dict[str, str] = {}  # what was asked for → why it cannot be read
+
+    def __call__(self, folder: str, target: str) -> tuple[str, bytes]:
+        found = posixpath.normpath(posixpath.join(folder, target))
+        try:
+            raw = self.tree.read(found)
+            raw.decode()
+        except OSError:
+            self.unread[target] = f"{found} is missing"
+        except UnicodeDecodeError:
+            self.unread[target] = f"{found} is not UTF-8"
+        else:
+            return found, raw
+        return found, b"null"
+
+    def error(self, path: str, text: str) -> FleetError | None:
+        """What is wrong with the first import that could not be read."""
+        for target, why in self.unread.items():
+            before, there, _ = text.partition(target)
+            return FleetError(f"import: {why}", Place(path, before.count("\n") + 1 if there else 0))
+        return None
 
 
 def _mended(path: str, message: str) -> FleetError:

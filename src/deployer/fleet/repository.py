@@ -14,7 +14,7 @@ from deployer.fleet.charts import Charts
 from deployer.fleet.cluster import Cluster, Hub, Provider, Support
 from deployer.fleet.helm_yaml import Document, load
 from deployer.fleet.ids import SUPPORT, ReleaseId, Stage
-from deployer.fleet.schema import Finding, Reader, dotted
+from deployer.fleet.schema import Finding, Model, Reader, dotted, keys_of
 from deployer.fleet.settings import FILE as SETTINGS_FILE
 from deployer.fleet.settings import Settings
 from deployer.fleet.tree import Tree
@@ -187,14 +187,16 @@ class Fleet:
     def _bound(self, name: str, path: str, release: Release) -> str | None:
         head, *rest = path.split(".")
         here: Any = {"cluster": release.cluster, "hub": release.hub}.get(head)
-        if head not in ("cluster", "hub") or not rest:
+        known = head in ("cluster", "hub") and bool(rest)
+        for part in rest:
+            known = known and (not isinstance(here, Model) or part in keys_of(type(here)))
+            here = here.get(part) if isinstance(here, dict) else getattr(here, part, None)
+        if not known:
             raise FleetError(
                 f"jsonnet.ext_vars.{name}: {path!r} is no key of the cluster or hub",
                 Place(SETTINGS_FILE),
                 "Write for example cluster.name, cluster.aws.account or hub.domain.",
             )
-        for part in rest:
-            here = getattr(here, part, None)
         return None if here is None or here == "" else str(here)
 
 

@@ -1,0 +1,66 @@
+"""``.helmignore``: which files of a folder are no part of its chart. Rules as in Helm's own ``ignore`` package."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+FILE = ".helmignore"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    pattern: re.Pattern[str]
+    negated: bool
+    folders_only: bool
+    anchored: bool  # matched against the whole path, else against the last name of it
+
+
+class Ignore:
+    """The rules of one file. Later rules win; ``!`` takes back; a folder that is ignored takes all below it along."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._rules = tuple(rule for line in lines if (rule := _read(line.strip())) is not None)
+
+    def ignores(self, path: str) -> bool:
+        """Whether the file at ``path``, relative to the chart's folder, is left out."""
+        parts = path.split("/")
+        folders = ("/".join(parts[:depth]) for depth in range(1, len(parts)))
+        return any(self._matches(folder, folder=True) for folder in folders) or self._matches(path, folder=False)
+
+    def _matches(self, path: str, *, folder: bool) -> bool:
+        ignored = False
+        for rule in self._rules:
+            subject = path if rule.anchored else path.rsplit("/", 1)[-1]
+            if (folder or not rule.folders_only) and rule.pattern.fullmatch(subject):
+                ignored = not rule.negated
+        return ignored
+
+
+def _read(line: str) -> _Rule | None:
+    """One line; None for blanks, comments, and ``**``, which Helm refuses too."""
+    if not line or line.startswith("#") or "**" in line:
+        return None
+    negated = line.startswith("!")
+    glob = line.removeprefix("!")
+    folders_only = glob.endswith("/")
+    glob = glob.rstrip("/")
+    anchored = "/" in glob
+    return _Rule(_compile(glob.removeprefix("/")), negated, folders_only, anchored)
+
+
+def _compile(glob: str) -> re.Pattern[str]:
+    """A pattern of Go's ``filepath.Match``: ``*`` and ``?`` do not pass a slash."""
+    parts = re.findall(r"\[[^\]]*\]|\\.|.", glob)
+    return re.compile("".join(_part(part) for part in parts), re.DOTALL)
+
+
+def _part(part: str) -> str:
+    if part == "*":
+        return "[^/]*"
+    if part == "?":
+        return "[^/]"
+    if len(part) > 1 and part.startswith("["):
+        return part
+    return re.escape(part.removeprefix("\\") if len(part) > 1 else part)
