@@ -7,6 +7,7 @@ import secrets
 import sys
 from contextlib import ExitStack, nullcontext
 from datetime import UTC, datetime
+from pathlib import Path
 
 from deployer.cli.context import Context
 from deployer.cli.deploy import parse_releases
@@ -122,5 +123,11 @@ def _show_password(context: Context, result: RolloutResult) -> None:
     replaced = {one.release.cluster for one in result.releases if any("local log-in" in n for n in one.ended.notices)}
     for cluster in sorted(replaced):
         target = local_target(context, cluster)
-        password = target.password() if sys.stdout.isatty() else f"local_password in {target.folder.secrets}"
-        print(f"Local log-in on {cluster}: any name that the hub lets in, password {password}")
+        where = f"is local_password in {_from(context.cwd, target.folder.secrets)}"
+        password = target.password() if sys.stdout.isatty() else where
+        print(f"Local log-in on {cluster}: any name that the hub lets in; the password {password}")
+
+
+def _from(folder: Path, path: Path) -> Path:
+    """The path as one would type it in this folder."""
+    return path.relative_to(folder) if path.is_relative_to(folder) else path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TextIO
 
-from deployer.reports.progress import DOING, Progress, Row, clock
+from deployer.reports.progress import DOING, Progress, Row, cause, clock
 from deployer.rollout.events import Act, ActBegun, Event, Interrupted, NoCanary, ReleaseEnded, RolloutStarted
 from deployer.rollout.wire import to_json
 
@@ -35,10 +35,7 @@ class PlainLines:
         if row and isinstance(event, ActBegun) and event.act is not Act.CONFIRM and event.act is not Act.LOCK:
             return [self._line(event, row, f"{DOING[event.act]} …")]
         if row and isinstance(event, ReleaseEnded):
-            return [
-                self._line(event, row, ended_text(event)),
-                *(f"{'':7}  {'':{self.width}}  {n}" for n in event.notices),
-            ]
+            return [self._line(event, row, ended_text(event))]  # notices stand in the summary
         return []
 
     def _line(self, event: ActBegun | ReleaseEnded, row: Row, text: str) -> str:
@@ -50,7 +47,7 @@ def ended_text(event: ReleaseEnded) -> str:
     """``succeeded in 12.3 s  http://…`` or ``failed: why``."""
     text = str(event.outcome)
     if event.cause:
-        return f"{text}: {event.cause}"
+        return f"{text}: {cause(event)}"
     return " ".join(filter(None, [f"{text} in {event.seconds:.1f} s" if event.seconds else text, event.url]))
 
 

@@ -96,6 +96,11 @@ class Progress:
         return tuple(need for need in row.needs if need in self.rows and self.rows[need].outcome is None)
 
 
+def cause(ended: ReleaseEnded) -> str:
+    """Why a release ended as it did. Of a withheld one: behind what; why that failed is said there, once."""
+    return ended.cause.partition(": ")[0] if ended.outcome is Outcome.WITHHELD and ended.behind else ended.cause
+
+
 def clock(seconds: float) -> str:
     """``0:07``, ``12:34``: minutes and seconds."""
     whole = int(seconds)

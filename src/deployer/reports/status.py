@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from rich import box
 from rich.table import Table
@@ -27,8 +27,10 @@ def show_status(found: Mapping[ReleaseId, tuple[Stage, Observation]]) -> None:
     table.add_column("address", no_wrap=True, overflow="ignore")
     for release, (stage, seen) in found.items():
         named, state = Text(str(release), style=STYLES[stage]), Text(_state(seen), style=COLOURS[seen.state])
-        table.add_row(named, state, str(seen.revision or ""), Text(_about(seen)))
+        table.add_row(named, state, str(seen.revision or ""), seen.url if seen.state is State.RUNNING else "")
     out.print(table)
+    for line in _remarks(found):
+        out.print(line)
 
 
 def _state(seen: Observation) -> str:
@@ -37,7 +39,9 @@ def _state(seen: Observation) -> str:
     return seen.state
 
 
-def _about(seen: Observation) -> str:
-    behind = "" if seen.wanted or seen.state is State.ABSENT else "not what the repository says: deploy it"
-    address = seen.url if seen.state is State.RUNNING else ""
-    return "\n".join(filter(None, [address, seen.detail, behind]))
+def _remarks(found: Mapping[ReleaseId, tuple[Stage, Observation]]) -> Iterator[str]:
+    """What takes more room than a table has: what is wrong where, and what is to be deployed."""
+    yield from (f"{release}: {seen.detail}" for release, (_, seen) in found.items() if seen.detail)
+    behind = [str(one) for one, (_, seen) in found.items() if not seen.wanted and seen.state is not State.ABSENT]
+    if behind:
+        yield f"Not what the repository says, so to be deployed: {', '.join(behind)}"

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deployer.reports.board import SIGNS, sign
-from deployer.reports.progress import clock
+from deployer.reports.progress import cause, clock
 from deployer.rollout.results import ReleaseResult, RolloutResult
 from deployer.rollout.states import Outcome
 
@@ -18,11 +18,11 @@ from deployer.rollout.states import Outcome
 def show_result(result: RolloutResult, out: Console) -> None:
     """Print what became of each release, where hubs are, each failure's cause and log, and the next command."""
     if result.releases:
-        out.print(result_table(result))
+        out.print("", result_table(result), "", sep="\n")
+    if any(release.ended.url for release in _hubs(result)):
+        out.print(addresses(result), "", sep="\n")
     for line in notices(result.releases):
         out.print(Text(f"Note: {line}", style="dim"))
-    if any(release.ended.url for release in _hubs(result)):
-        out.print(addresses(result))
     for release in result.releases:
         if release.outcome is Outcome.FAILED:
             _show_failure(release, out)
@@ -32,19 +32,32 @@ def show_result(result: RolloutResult, out: Console) -> None:
 
 
 def result_table(result: RolloutResult) -> Table:
-    """Each release with its outcome, how long it took, and why where it did not go well."""
-    bad = any(not release.outcome.good for release in result.releases)
+    """Each release with its outcome, how long it took, and why where nothing was done to it.
+
+    Why one failed takes more room than a table has: see :func:`_show_failure`.
+    """
+    held = {
+        release.release: cause(release.ended)
+        for release in result.releases
+        if release.outcome in {Outcome.WITHHELD, Outcome.CANCELLED}
+    }
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in ("", "release", "outcome"):
         table.add_column(name, no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
-    if bad:
+    if held:
         table.add_column("why", overflow="fold")
     for release in result.releases:
         ended = release.ended
         seconds = clock(ended.seconds) if ended.seconds and not release.kept else ""
         outcome = Text(ended.outcome, style=SIGNS[ended.outcome][1])
-        table.add_row(sign(ended.outcome), str(release.release), outcome, seconds, *([ended.cause] if bad else []))
+        table.add_row(
+            sign(ended.outcome),
+            str(release.release),
+            outcome,
+            seconds,
+            *([held.get(release.release, "")] if held else []),
+        )
     return table
 
 
