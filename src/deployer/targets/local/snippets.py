@@ -71,7 +71,8 @@ def _imports(tree: ast.AST) -> Iterator[str]:
 
 
 def _explained(error: Exception, place: str) -> SnippetError:
-    text = " ".join(str(error).split())
+    told = error.msg if isinstance(error, SyntaxError) else str(error)
+    text = " ".join(told.split())
     return SnippetError(f"{place} line {_line(error, place)}: {type(error).__name__}: {text}")
 
 

@@ -35,7 +35,7 @@ class LocalSpawner(SimpleLocalProcessSpawner):  # type: ignore[misc]
     pid: int
     popen_kwargs: dict[str, Any]
     pid_started = 0.0
-    _unchanged: Mapping[str, Any] | None = None
+    _unchanged: Mapping[str, Any] = {}
 
     @default("home_dir")
     def _home_of_user(self) -> str:
@@ -51,17 +51,17 @@ class LocalSpawner(SimpleLocalProcessSpawner):  # type: ignore[misc]
     def _answers_of_profiles(self) -> Any:
         return self._read_form
 
+    @default("apply_user_options")
+    def _apply_chosen_profile(self) -> Any:
+        return lambda spawner, asked: spawner.apply_profile(asked)
+
     @property
     def log_path(self) -> Path:
         server = f"--{safe_name(self.name)}" if self.name else ""
         return Path(self.logs) / f"{safe_name(self.user.name)}{server}.log"
 
     async def start(self) -> tuple[str, int]:
-        """Start the server with what the chosen profile changes.
-
-        :raises HTTPError: 400, the profile or a choice does not exist.
-        """
-        self._apply_profile()
+        """Start the server in a home with the files of the values, with its output in a log of its own."""
         files = read_files(self.extra_files, "singleuser.extraFiles")
         self._prepare(files)
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,8 +98,11 @@ class LocalSpawner(SimpleLocalProcessSpawner):  # type: ignore[misc]
             self.pid = 0
 
     def clear_state(self) -> None:
+        """Forget the process, and take back what a profile had set: spawners outlive their servers."""
         super().clear_state()
         self.pid_started = 0.0
+        self._set(self._unchanged)
+        self._unchanged = {}
 
     async def poll(self) -> int | None:
         """As inherited, but a server that a former hub started and that nobody has buried is dead."""
@@ -118,12 +121,13 @@ class LocalSpawner(SimpleLocalProcessSpawner):  # type: ignore[misc]
         except profiles.ProfileError as error:
             raise HTTPError(400, str(error)) from None
 
-    def _apply_profile(self) -> None:
-        """Set what the profile overrides, after taking back what the one before had set: spawners live on."""
-        if self._unchanged is not None:
-            self.set_trait_values(self._unchanged)
+    def apply_profile(self, asked: Mapping[str, Any]) -> None:
+        """Set what the chosen profile overrides.
+
+        :raises HTTPError: 400, the profile or a choice does not exist.
+        """
         try:
-            changes = profiles.overrides_for(self._profiles(), self.user_options)
+            changes = profiles.overrides_for(self._profiles(), asked)
         except profiles.ProfileError as error:
             raise HTTPError(400, str(error)) from None
         self._unchanged = {key: getattr(self, key) for key in changes}
@@ -131,9 +135,9 @@ class LocalSpawner(SimpleLocalProcessSpawner):  # type: ignore[misc]
             changes["environment"] = {**self.environment, **changes["environment"]}
         if "cmd" in changes:
             changes["cmd"] = single_user_command(changes["cmd"]) or self.cmd
-        self.set_trait_values(changes)
+        self._set(changes)
 
-    def set_trait_values(self, values: Mapping[str, Any]) -> None:
+    def _set(self, values: Mapping[str, Any]) -> None:
         for key, value in values.items():
             setattr(self, key, value)
 
