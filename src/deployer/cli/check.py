@@ -17,8 +17,8 @@ from deployer.plan.ports import Control, Health
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("cluster", metavar="CLUSTER")
-    parser.add_argument("hub", metavar="HUB")
+    parser.add_argument("cluster", metavar="CLUSTER", help="the hub's cluster")
+    parser.add_argument("hub", metavar="HUB", help="the hub's name")
     parser.add_argument("--level", choices=("user", "http"), help="default: the hub's `health:`")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="default: deployer.yaml's health.timeout")
 

@@ -16,8 +16,8 @@ from deployer.fleet.ids import ReleaseId
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("cluster", nargs="?", metavar="CLUSTER")
-    parser.add_argument("hubs", nargs="*", metavar="HUB", help="hubs, or support")
+    parser.add_argument("cluster", nargs="?", metavar="CLUSTER", help="only this cluster")
+    parser.add_argument("hubs", nargs="*", metavar="HUB", help="only these of it: hubs, or support")
     parser.add_argument("--purge", action="store_true", help="delete homes, databases and logs too; needs --yes")
     parser.add_argument("--yes", action="store_true", help="yes, delete them")
 

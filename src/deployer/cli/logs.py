@@ -22,7 +22,7 @@ PAUSE = 0.3  # seconds between looks at a log that is followed
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("cluster", metavar="CLUSTER")
+    parser.add_argument("cluster", metavar="CLUSTER", help="the hub's cluster")
     parser.add_argument("hub", metavar="HUB", help="a hub, or support")
     parser.add_argument("-f", "--follow", action="store_true", help="go on as more is written, until Ctrl-C")
     parser.add_argument(

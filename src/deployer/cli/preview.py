@@ -19,8 +19,8 @@ from deployer.targets.local.treatments import Treated, Treatment, explain, notic
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("cluster", metavar="CLUSTER")
-    parser.add_argument("hub", metavar="HUB")
+    parser.add_argument("cluster", metavar="CLUSTER", help="the hub's cluster")
+    parser.add_argument("hub", metavar="HUB", help="the hub's name")
     parser.add_argument("--explain", action="store_true", help="every setting, and what becomes of it")
     parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
 

@@ -20,8 +20,8 @@ from deployer.rollout.journal import new_id
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("cluster", metavar="CLUSTER")
-    parser.add_argument("hub", metavar="HUB")
+    parser.add_argument("cluster", metavar="CLUSTER", help="the hub's cluster")
+    parser.add_argument("hub", metavar="HUB", help="the hub's name")
     parser.add_argument("revision", nargs="?", type=int, metavar="REVISION", help="default: the last good one before")
 
 

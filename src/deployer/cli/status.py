@@ -19,7 +19,7 @@ from deployer.plan.ports import Observation
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("cluster", nargs="?", metavar="CLUSTER")
+    parser.add_argument("cluster", nargs="?", metavar="CLUSTER", help="only this cluster")
     parser.add_argument("--repair", action="store_true", help="start again what died")
     parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
 

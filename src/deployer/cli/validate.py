@@ -17,8 +17,8 @@ from deployer.fleet.validation import validate
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("cluster", nargs="?", metavar="CLUSTER")
-    parser.add_argument("hub", nargs="?", metavar="HUB")
+    parser.add_argument("cluster", nargs="?", metavar="CLUSTER", help="only this cluster")
+    parser.add_argument("hub", nargs="?", metavar="HUB", help="only this hub of it")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
 
 
