@@ -134,9 +134,13 @@ class World:
             return {"current": None, "running": False, "revisions": {}, "completed": 0, "rollbacks": 0}
 
     def save(self, release: ReleaseId, state: dict) -> None:
-        draft = self._file(release).with_suffix(f".{threading.get_ident()}.{os.getpid()}")
-        draft.write_text(json.dumps(state))
-        draft.replace(self._file(release))
+        self._write(self._file(release), json.dumps(state))
+
+    @staticmethod
+    def _write(path: Path, text: str) -> None:
+        draft = path.with_name(f".{path.name}.{threading.get_ident()}.{os.getpid()}")
+        draft.write_text(text)
+        draft.replace(path)  # whole, or not at all: the process may be killed at any moment
 
     def _file(self, release: ReleaseId) -> Path:
         folder = self.folder / "world" / release.cluster
@@ -172,15 +176,16 @@ class World:
         while (holder := self._holder(path)) and holder != rollout:
             if time.monotonic() > until or cancelled.wait(0.01):
                 raise LockedError(f"{release} is locked by rollout {holder}")
-        path.write_text(json.dumps([rollout, os.getpid(), start_time(os.getpid())]))
+        self._write(path, json.dumps([rollout, os.getpid(), start_time(os.getpid())]))
         yield
         self.life.tick()
         path.unlink(missing_ok=True)
 
     def _holder(self, path: Path) -> str:
-        if not path.exists():
+        try:
+            rollout, pid, started = json.loads(path.read_text())
+        except FileNotFoundError:
             return ""
-        rollout, pid, started = json.loads(path.read_text())
         return rollout if start_time(pid) == started else ""
 
     def upgrade(self, release: ReleaseId, *, rollout: str, force: bool, control: Control) -> Upgrade:

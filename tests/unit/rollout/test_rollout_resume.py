@@ -78,8 +78,12 @@ def run_until_killed(world, plan, options, moments):
 
 
 def the_end(world, plan, result):
-    """All that must be the same: outcomes and causes, and of each release what runs and how often it was upgraded."""
-    ends = {str(one.release): (one.outcome, one.ended.cause) for one in result.releases}
+    """All that must be the same: outcomes and causes, and of each release what runs and how often it was upgraded.
+
+    Where two canaries fail, the cause of what is withheld names the one that failed first: that is a matter of time.
+    """
+    withheld = Outcome.WITHHELD
+    ends = {one.release: (one.outcome, one.outcome is withheld or one.ended.cause) for one in result.releases}
     found = {}
     for one in plan.releases:
         state = world.load(one.id)
@@ -88,15 +92,15 @@ def the_end(world, plan, result):
     return ends, found
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(worlds(), st.lists(st.integers(1, 90), min_size=1, max_size=3), st.integers(1, 4), st.booleans())
-def test_killed_at_any_moments_the_end_is_that_of_the_uncut_run(tmp_path_factory, made, kills, width, force):
+def test_killed_at_any_moments_the_end_is_that_of_the_uncut_run(new_folder, made, kills, width, force):
     plan, faults, befores = made
     options = replace(QUICK, max_parallel=width, force=force)
-    uncut = prepare(tmp_path_factory.mktemp("uncut"), faults, befores)
+    uncut = prepare(new_folder(), faults, befores)
     expected = the_end(uncut, plan, run(rollout_of(uncut, plan, options)))
 
-    world = prepare(tmp_path_factory.mktemp("cut"), faults, befores)
+    world = prepare(new_folder(), faults, befores)
     killed = True
     for moments in kills:
         if killed:
@@ -111,18 +115,18 @@ def test_killed_at_any_moments_the_end_is_that_of_the_uncut_run(tmp_path_factory
     assert all(count <= 1 for count in world.completed(plan).values())
 
 
-def test_every_single_moment(tmp_path):
+def test_every_single_moment(new_folder):
     """The same without chance, for a rollout with a success, a failed check and what is withheld behind it."""
     plan = plan_of("reef/support", "reef/staging", "reef/ocean", "atoll/ocean")
     faults = {STAGING: Faults(check="fail")}
     befores = {STAGING: "old"}
-    uncut = prepare(tmp_path / "uncut", faults, befores)
+    uncut = prepare(new_folder(), faults, befores)
     uncut.life = Life()
     expected = the_end(uncut, plan, run(rollout_of(uncut, plan, replace(QUICK, max_parallel=1))))
     total = uncut.life.used
     assert total > 50
     for moments in range(1, total + 1):
-        world = prepare(tmp_path / str(moments), faults, befores)
+        world = prepare(new_folder(), faults, befores)
         assert run_until_killed(world, plan, replace(QUICK, max_parallel=1), moments)
         result = run(rollout_of(world, plan, replace(QUICK, max_parallel=1)))
         assert the_end(world, plan, result) == expected

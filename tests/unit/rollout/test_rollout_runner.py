@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rollout_world import DEAD, Faults, Watcher, World, plan_of, rollout_of
 
@@ -34,8 +34,8 @@ OK, FAILED, WITHHELD, CANCELLED, UNCHANGED = Outcome.SUCCEEDED, *list(Outcome)[1
 
 
 @pytest.fixture
-def world(tmp_path):
-    return World(tmp_path)
+def world(new_folder):
+    return World(new_folder())
 
 
 def run(rollout):
@@ -82,11 +82,11 @@ def worlds(draw):
     return plan, {one.id: draw(faults_of_one) for one in plan.releases}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None)
 @given(worlds(), st.integers(1, 6), st.one_of(st.none(), st.integers(1, 3)))
-def test_every_rollout_keeps_its_promises(tmp_path_factory, made, width, per_cluster):
+def test_every_rollout_keeps_its_promises(new_folder, made, width, per_cluster):
     plan, faults = made
-    world, watcher = World(tmp_path_factory.mktemp("world"), faults), Watcher()
+    world, watcher = World(new_folder(), faults), Watcher()
     options = replace(QUICK, max_parallel=width, per_cluster=per_cluster)
     result = run(rollout_of(world, plan, options, reporter=watcher))
     assert dict(sorted(outcomes(result).items())) == expected(plan, faults)
