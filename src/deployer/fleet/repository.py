@@ -70,7 +70,7 @@ class Fleet:
 
     @cached_property
     def releases(self) -> Mapping[ReleaseId, Release]:
-        """Every release that is in service, by id, sorted."""
+        """Every release that is in service: cluster by cluster, support first, then its hubs by name."""
         return {release.id: release for release in self._releases() if not release.retire}
 
     @cached_property
