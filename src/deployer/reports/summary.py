@@ -104,9 +104,13 @@ def next_steps(result: RolloutResult) -> list[str]:
     failed = [release.release for release in result.releases if release.outcome is Outcome.FAILED]
     if failed:
         first = failed[0]
+        behind = any(
+            one.outcome is Outcome.WITHHELD and one.release.cluster == first.cluster for one in result.releases
+        )
+        again = "" if behind else f" {first.hub or '--support'}"  # what was withheld is to go ahead, too
         return [
             f"Next: deployer logs {first.cluster} {first.name}",
-            f"      mend it, then: deployer deploy {first.cluster} {first.hub or '--support'}",
+            f"      mend it, then: deployer deploy {first.cluster}{again}",
         ]
     if any(release.outcome is Outcome.CANCELLED for release in result.releases):
         return ["Next: deployer deploy --resume"]
