@@ -17,6 +17,8 @@ class Rule(StrEnum):
     FLEET = "fleet"  # a file that the fleet says touches everything
     LABEL = "label"
     CANARY = "canary"
+    NEW = "new"
+    NOT_DEPLOYED = "not-deployed"  # what was deployed last is something else
 
 
 @dataclass(frozen=True, slots=True, order=True)

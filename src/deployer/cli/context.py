@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
+from deployer.changes.inputs import InputReader
 from deployer.errors import FleetError
 from deployer.fleet.repository import CLUSTERS, Fleet, load_fleet
 from deployer.fleet.settings import FILE as SETTINGS_FILE
@@ -58,6 +59,11 @@ class Context:
         :raises FleetError: it cannot be read.
         """
         return load_fleet(WorkTree(self.root))
+
+    @cached_property
+    def inputs(self) -> InputReader:
+        """What the fleet's releases are made of."""
+        return InputReader(self.fleet)
 
     @cached_property
     def repository(self) -> Repository:

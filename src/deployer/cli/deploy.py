@@ -2,6 +2,7 @@
 
   deployer deploy CLUSTER [HUB…]     a cluster, or some of its hubs with their canaries
   deployer deploy --since REV        what a change touches
+  deployer deploy --outdated         what is not deployed as the repository says
   deployer deploy --all              the whole fleet
   deployer deploy --plan plan.json   what `deployer plan --save plan.json` wrote
   deployer deploy --resume           go on with a rollout that was cut
@@ -18,7 +19,6 @@ from pathlib import Path
 from deployer.cli import selection
 from deployer.cli.context import Context
 from deployer.errors import EXIT_OK, DeployerError
-from deployer.fleet.ids import ReleaseId
 from deployer.plan import codec
 from deployer.plan.build import build_plan, named
 from deployer.plan.model import Plan
@@ -100,6 +100,8 @@ def _check(args: argparse.Namespace) -> None:
         "--all": args.all,
         "--since": args.since is not None,
         "--files-from": args.files_from is not None,
+        "--outdated": args.outdated,
+        "--state": args.state is not None,
         "--plan": args.plan is not None,
         "--resume": args.resume is not None,
     }
@@ -136,16 +138,3 @@ def read_plan(path: Path) -> Plan:
     except (OSError, UnicodeDecodeError) as error:
         raise DeployerError(f"--plan {path}: {getattr(error, 'strerror', None) or error}") from None
     return codec.loads(text, str(path))
-
-
-def parse_releases(words: list[str] | None) -> tuple[ReleaseId, ...] | None:
-    """``CLUSTER/HUB`` and ``CLUSTER/support`` as ids; commas may stand between them.
-
-    :raises DeployerError: a word is neither.
-    """
-    if words is None:
-        return None
-    try:
-        return tuple(ReleaseId.parse(one) for word in words for one in word.split(",") if one)
-    except ValueError as error:
-        raise DeployerError(f"--only: {error}") from None

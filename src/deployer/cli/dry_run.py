@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deployer.cli.context import Context
-from deployer.cli.deploy import parse_releases
+from deployer.cli.selection import parse_releases
 from deployer.cli.wiring import targets
 from deployer.errors import EXIT_OK
 from deployer.plan.build import only as part_of

@@ -109,6 +109,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Who reads our output has gone (`deployer plan | head`): nothing is left to say, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, BrokenPipeError):  # Rich's way to say the same
+            return 0
+        raise
     except Exception:  # noqa: BLE001 - the one place where a bug becomes a report
         print(_report_bug(), file=sys.stderr)
         return EXIT_BUG

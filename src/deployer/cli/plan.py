@@ -1,7 +1,8 @@
 """Which releases a change touches, and why. Nothing is upgraded.
 
+  deployer plan                  what is not deployed as the repository says
+  deployer plan --since REV      the releases whose inputs differ from those at a git revision
   deployer plan FILE…            the releases that read these files
-  deployer plan --since REV      the releases that read what changed since a git revision
   deployer plan --all            every release of the fleet
 
 A production hub brings its canaries along. Hubs that are gone from the fleet are listed and left alone.
@@ -14,6 +15,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from deployer.changes.affected import why_not
 from deployer.cli import selection
 from deployer.cli.context import Context
 from deployer.errors import EXIT_CHANGES, EXIT_OK, DeployerError
@@ -27,16 +29,20 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save", metavar="FILE", type=Path, help="write the plan here too, for: deployer deploy --plan FILE"
     )
+    parser.add_argument("--why", metavar="CLUSTER/HUB", help="with --since: all that makes this release differ")
+    parser.add_argument(
+        "--why-not", metavar="CLUSTER/HUB", help="with --since: what of this release was compared and found the same"
+    )
     parser.add_argument("--exit-code", action="store_true", help="exit with 2 where there is something to upgrade")
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
-    if args.files and (args.all or args.since is not None):
-        raise DeployerError("name files, or use --all or --since: not both")
-    if not (args.files or args.all or args.since is not None or args.files_from is not None or args.label):
-        raise DeployerError(
-            "nothing was asked for", hint="Name files that changed, or use --since REV, --files-from FILE or --all."
-        )
+    ways = (args.all, args.since is not None, args.outdated, args.state is not None)
+    if args.files and any(ways):
+        raise DeployerError("name files, or use one of --all, --since, --outdated and --state: not both")
+    if args.why or args.why_not:
+        return _explain(args, context)
+    args.outdated = args.outdated or not (args.files or any(ways) or args.files_from is not None or args.label)
     plan = selection.selected_plan(args, context, args.files)
     if args.save:
         save(args.save, codec.dumps(plan))
@@ -47,6 +53,22 @@ def run(args: argparse.Namespace, context: Context) -> int:
 
         terminal.show_plan(plan)
     return EXIT_CHANGES if args.exit_code and plan else EXIT_OK
+
+
+def _explain(args: argparse.Namespace, context: Context) -> int:
+    if args.since is None:
+        raise DeployerError("--why and --why-not compare with a revision", hint="Add --since REV.")
+    wanted = selection.parse_release(args.why or args.why_not)
+    comparison = selection.compare_since(context, args.since, wanted)
+    if args.why_not:
+        lines = why_not(comparison)
+        print(f"{wanted}: {len(lines)} inputs are the same as at {args.since}:")
+    else:
+        lines = [reason.text for reason in comparison.reasons]
+        print(f"{wanted}: " + (f"differs from {args.since} in:" if lines else f"nothing differs from {args.since}."))
+    for line in lines:
+        print(f"  {line}")
+    return EXIT_OK
 
 
 def save(path: Path, text: str) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deployer.cli.context import Context
-from deployer.cli.deploy import parse_releases
+from deployer.cli.selection import parse_releases
 from deployer.cli.wiring import checkers, levels, local_target, targets
 from deployer.errors import EXIT_INTERRUPTED, DeployerError
 from deployer.plan.build import only as part_of

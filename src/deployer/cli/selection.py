@@ -9,10 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from posixpath import join, normpath
 
+from deployer.changes.affected import Affected, Comparison
+from deployer.changes.deployed import outdated
 from deployer.changes.labels import Label, apply_labels
-from deployer.changes.paths import affected_by_paths
+from deployer.changes.paths import Reasons, affected_by_paths
 from deployer.cli.context import Context
 from deployer.errors import DeployerError
+from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet, cluster_folders, load_fleet
 from deployer.plan.build import build_plan, everything
 from deployer.plan.model import Plan
@@ -28,6 +31,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     ways.add_argument(
         "--files-from", metavar="FILE", help="what these paths touch: one on each line of FILE, '-' for standard input"
+    )
+    ways.add_argument(
+        "--outdated", action="store_true", help="what is not deployed as the repository says, by the releases' records"
+    )
+    ways.add_argument(
+        "--state", metavar="FILE|REF", help="the same, by a state that a pipeline keeps: a file, or a ref of git's"
     )
     group.add_argument(
         "-0", "--null", action="store_true", help="the paths of --files-from end in NUL, not in a new line"
@@ -46,15 +55,73 @@ def selected_plan(options: argparse.Namespace, context: Context, files: Sequence
 
     :raises DeployerError: nothing was asked for, or what was asked for is not there.
     """
-    fleet, before = context.fleet, None
-    if options.all:
-        reasons = everything(fleet)
-    elif options.since is not None:
-        reasons = affected_by_paths(fleet, context.repository.changed(options.since))
-        before = load_before(context, options.since)
-    else:
-        reasons = affected_by_paths(fleet, fleet_paths(context, [*files, *_listed(options, context)]))
+    fleet = context.fleet
+    reasons, before = _reasons(options, context, files)
     return build_plan(fleet, apply_labels(fleet, reasons, options.label), before=before, revision=context.revision)
+
+
+def _reasons(options: argparse.Namespace, context: Context, files: Sequence[str]) -> tuple[Reasons, Fleet | None]:
+    """The releases with their reasons, and the fleet as it was where there is one to compare with."""
+    fleet = context.fleet
+    if options.all:
+        return everything(fleet), None
+    if options.since is not None:
+        return _since(context, options.since)
+    if options.outdated or options.state is not None:
+        from deployer.cli.records import deployed_records
+
+        known = deployed_records(context, options.state)
+        return outdated(fleet, known, lambda revision: _fleet_at(context, revision)), None
+    return affected_by_paths(fleet, fleet_paths(context, [*files, *_listed(options, context)])), None
+
+
+def _since(context: Context, revision: str) -> tuple[Reasons, Fleet | None]:
+    """By digests against the base revision; by paths alone where the fleet of that time cannot be read."""
+    changed, before = context.repository.changed(revision), load_before(context, revision)
+    if before is None:
+        return affected_by_paths(context.fleet, changed), None
+    return Affected(before, context.fleet, changed).reasons(), before
+
+
+def parse_release(text: str) -> ReleaseId:
+    """``CLUSTER/HUB`` or ``CLUSTER/support``.
+
+    :raises DeployerError: it is neither.
+    """
+    try:
+        return ReleaseId.parse(text)
+    except ValueError as error:
+        raise DeployerError(str(error)) from None
+
+
+def parse_releases(words: list[str] | None) -> tuple[ReleaseId, ...] | None:
+    """``CLUSTER/HUB`` and ``CLUSTER/support`` as ids; commas may stand between them.
+
+    :raises DeployerError: a word is neither.
+    """
+    if words is None:
+        return None
+    try:
+        return tuple(ReleaseId.parse(one) for word in words for one in word.split(",") if one)
+    except ValueError as error:
+        raise DeployerError(f"--only: {error}") from None
+
+
+def compare_since(context: Context, revision: str, wanted: ReleaseId) -> Comparison:
+    """One release against a revision, with each key that differs.
+
+    :raises DeployerError: no such release or revision, or the fleet of that time cannot be read.
+    """
+    release = context.fleet.release(wanted)
+    before = load_fleet(context.repository.at(revision))
+    return Affected(before, context.fleet).compare(release, whole=True)
+
+
+def _fleet_at(context: Context, revision: str) -> Fleet | None:
+    try:
+        return load_fleet(context.repository.at(revision))
+    except DeployerError:
+        return None
 
 
 def load_before(context: Context, revision: str) -> Fleet | None:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from deployer.changes.digest import digest
 from deployer.cli.context import Context
 from deployer.errors import DeployerError
 from deployer.fleet.cluster import Local, Provider
@@ -49,14 +48,13 @@ def desired(context: Context, release: ReleaseId) -> Desired:
     found = context.fleet.release(release)
     values = context.fleet.hub_values(found) if found.hub else context.fleet.values(found)
     domain = found.hub.domain if found.hub else ""
-    inputs = {"values": values, "domain": domain, "display_name": found.display_name}
     return Desired(
         cluster=release.cluster,
         name=release.name,
         display_name=found.display_name,
         domain=domain,
         values=values,
-        digest=digest(inputs),
+        digest=context.inputs.inputs(found).digest,
         source_revision=context.revision,
         health=_level(found),
     )

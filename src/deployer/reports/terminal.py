@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from rich import box
-from rich.console import Console
+from rich.console import Console as RichConsole
 from rich.table import Table
 from rich.text import Text
 
@@ -17,8 +17,18 @@ from deployer.plan.model import Plan, PlannedRelease
 
 STYLES = {Stage.SUPPORT: "magenta", Stage.STAGING: "yellow", Stage.PRODUCTION: "green"}
 
-
 WIDE = 200  # columns where nobody looks: a program that reads lines wants them whole
+
+
+class Console(RichConsole):
+    """Rich's console, which leaves a reader that has gone to the one place that knows what to do of it."""
+
+    def on_broken_pipe(self) -> None:
+        """Rich would exit with 1 here.
+
+        :raises BrokenPipeError: always.
+        """
+        raise BrokenPipeError
 
 
 def console() -> Console:

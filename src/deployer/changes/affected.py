@@ -1,0 +1,160 @@
+"""Which releases a change touches, decided by digests of each release's own inputs; paths only explain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from deployer.changes.difference import ABSENT, KeyChange, key_changes, same
+from deployer.changes.inputs import MISSING, SHA256, InputReader, Inputs, Part, readable
+from deployer.changes.paths import Reasons, affected_by_paths
+from deployer.changes.reasons import Reason, Rule
+from deployer.fleet.ids import ReleaseId
+from deployer.fleet.repository import Fleet, Release, cluster_file, is_encrypted
+
+NAMED = 3  # keys that a reason names before it counts
+
+_WHAT = {
+    Rule.CLUSTER: "cluster.yaml",
+    Rule.VALUES: "values",
+    Rule.CHART: "chart",
+    Rule.OVERRIDE: "override",
+    Rule.FLEET: "a file that touches everything",
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A release at two times. ``before`` is None where it was not there, or could not be read."""
+
+    release: ReleaseId
+    before: Inputs | None
+    after: Inputs
+    reasons: tuple[Reason, ...]
+
+    @property
+    def same(self) -> tuple[str, ...]:
+        """The names of the inputs that were compared and found the same."""
+        if self.before is None:
+            return ()
+        old = self.before.parts
+        return tuple(
+            name
+            for name, part in self.after.parts.items()
+            if name in old and not any(key_changes(old[name].content, part.content))
+        )
+
+
+class Affected:
+    """Compares the fleet with what it was.
+
+    :param changed: the paths that differ, where they are known: releases that read none of them are not looked at.
+    """
+
+    def __init__(self, before: Fleet, after: Fleet, changed: Iterable[str] | None = None) -> None:
+        self.before, self.after = before, after
+        self._old, self._new = InputReader(before), InputReader(after)
+        self._candidates = None if changed is None else self._readers(list(changed))
+
+    def _readers(self, changed: list[str]) -> frozenset[ReleaseId]:
+        """Those that read a changed path at either time, and those that are new."""
+        old, new = affected_by_paths(self.before, changed), affected_by_paths(self.after, changed)
+        return frozenset({*old, *new, *(self.after.releases.keys() - self.before.releases.keys())})
+
+    def reasons(self) -> Reasons:
+        """The releases whose inputs differ, each with its reasons.
+
+        :raises FleetError: inputs of the fleet as it is now cannot be parsed.
+        """
+        found = {release.id: self.compare(release).reasons for release in self._looked_at()}
+        return {release: reasons for release, reasons in found.items() if reasons}
+
+    def _looked_at(self) -> Iterator[Release]:
+        for release in self.after.releases.values():
+            if self._candidates is None or release.id in self._candidates:
+                yield release
+
+    def compare(self, release: Release, *, whole: bool = False) -> Comparison:
+        """One release now and then; with ``whole`` each key that differs is named.
+
+        :raises FleetError: its inputs as they are now cannot be parsed.
+        """
+        after = self._new.inputs(release)
+        earlier = self.before.releases.get(release.id)
+        if earlier is None:
+            return Comparison(release.id, None, after, (Reason(Rule.NEW, "new in the fleet"),))
+        before = readable(lambda: self._old.inputs(earlier))
+        if before is None:
+            reason = Reason(Rule.NEW, "could not be read before")
+            return Comparison(release.id, None, after, (reason,))
+        if before.digest == after.digest:
+            return Comparison(release.id, before, after, ())
+        return Comparison(
+            release.id, before, after, tuple(sorted(set(self._reasons(earlier, release, before, after, whole))))
+        )
+
+    def _reasons(
+        self, earlier: Release, release: Release, before: Inputs, after: Inputs, whole: bool
+    ) -> Iterator[Reason]:
+        for name in sorted(before.parts.keys() | after.parts.keys()):
+            old, new = before.parts.get(name), after.parts.get(name)
+            part = new or old
+            if part is None or (old and new and not any(key_changes(old.content, new.content))):
+                continue
+            if part.rule is Rule.VALUES and not any(_is_bytes(side.content) for side in (old, new) if side):
+                yield from self._values_reasons(earlier, release, old, new, whole)
+            else:
+                yield _part_reason(part, old, new, whole)
+
+    def _values_reasons(
+        self, earlier: Release, release: Release, old: Part | None, new: Part | None, whole: bool
+    ) -> Iterator[Reason]:
+        """A reason for each file that made a key differ."""
+        by_file: dict[str, list[KeyChange]] = {}
+        for change in key_changes(old.content if old else {}, new.content if new else {}):
+            by_file.setdefault(self._culprit(earlier, release, change.path), []).append(change)
+        for file, changes in by_file.items():
+            yield _reason(Rule.VALUES, file, changes, whole)
+
+    def _culprit(self, earlier: Release, release: Release, path: tuple[str, ...]) -> str:
+        """The last file whose own word on the key differs; cluster.yaml where only the order of files does."""
+        for file in dict.fromkeys((*reversed(release.values_files), *reversed(earlier.values_files))):
+            if not same(self._says(self._old, earlier, file, path), self._says(self._new, release, file, path)):
+                return file
+        return cluster_file(release.id.cluster)
+
+    @staticmethod
+    def _says(reader: InputReader, release: Release, file: str, path: tuple[str, ...]) -> Any:
+        """What a release's file says of a key; ``ABSENT`` where the release does not list it, or it says nothing."""
+        if file not in release.values_files or is_encrypted(file) or not reader.fleet.tree.is_file(file):
+            return ABSENT
+        here: Any = reader.layer(release, file)
+        for key in path:
+            here = here.get(key, ABSENT) if isinstance(here, dict) else ABSENT
+        return here
+
+
+def _part_reason(part: Part, old: Part | None, new: Part | None, whole: bool) -> Reason:
+    if old is None or new is None:
+        return Reason(
+            part.rule, f"{_WHAT[part.rule]} ← {part.file}: {'added' if old is None else 'removed'}", (part.file,)
+        )
+    if _is_bytes(old.content) or _is_bytes(new.content):
+        return Reason(part.rule, f"{_WHAT[part.rule]} ← {part.file}", (part.file,))
+    return _reason(part.rule, part.file, list(key_changes(old.content, new.content)), whole)
+
+
+def _is_bytes(content: object) -> bool:
+    return isinstance(content, dict) and content.keys() <= {SHA256, MISSING}
+
+
+def _reason(rule: Rule, file: str, changes: list[KeyChange], whole: bool) -> Reason:
+    named = changes if whole else changes[:NAMED]
+    rest = f" and {len(changes) - len(named)} more" if len(changes) > len(named) else ""
+    return Reason(rule, f"{_WHAT[rule]} ← {file}: {'; '.join(map(str, named))}{rest}", (file,))
+
+
+def why_not(comparison: Comparison) -> list[str]:
+    """One line for each input that was compared and found the same."""
+    return [f"{_WHAT[part.rule]} ← {part.file}" for name in comparison.same if (part := comparison.after.parts[name])]
