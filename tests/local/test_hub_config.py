@@ -54,7 +54,7 @@ RICH: dict[str, Any] = {
     },
     "singleuser": {
         "defaultUrl": "/lab",
-        "extraEnv": {"BUCKET": "s3://reef/$(JUPYTERHUB_USER)", "PLAIN": {"value": 7}},
+        "extraEnv": {"BUCKET": "s3://reef/$(JUPYTERHUB_USER)", "PLAIN": {"value": 7}, "ME": "{username}"},
         "extraFiles": {
             "note": {"mountPath": "/home/jovyan/notes/a.json", "data": {"a": 1}},
             "elsewhere": {"mountPath": "/etc/motd", "stringData": "no"},
@@ -148,10 +148,11 @@ def test_the_local_log_in_keeps_the_rules(rich: HubProcess, name: str, password:
 def test_a_server_of_a_profile_sees_its_environment_and_its_files(rich: HubProcess) -> None:
     url = rich.spawn("eve@reef.org", options={"profile": "large", "tool": "tree"})
     env = server_process(rich, "eve@reef.org").environ()
-    assert {key: env[key] for key in ("SIZE", "BUCKET", "PLAIN", "MEM_LIMIT", "JUPYTERHUB_DEFAULT_URL")} == {
+    assert {key: env[key] for key in ("SIZE", "BUCKET", "PLAIN", "ME", "MEM_LIMIT", "JUPYTERHUB_DEFAULT_URL")} == {
         "SIZE": "large",
         "BUCKET": "s3://reef/eve@reef.org",
         "PLAIN": "7",
+        "ME": "eve@reef.org",
         "MEM_LIMIT": str(4 * 2**30),
         "JUPYTERHUB_DEFAULT_URL": "/tree",
     }

@@ -42,6 +42,14 @@ def expand(variables: Mapping[str, str], known: Mapping[str, str]) -> dict[str, 
     return result
 
 
+def filled(text: str, names: Mapping[str, str]) -> str:
+    """``{username}`` and the like replaced, as the chart's spawner does; text with other braces stays as it is."""
+    try:
+        return text.format_map(names)
+    except (KeyError, ValueError, IndexError, AttributeError):
+        return text
+
+
 def hub_environment(values: Mapping[str, Any], context: HubContext) -> dict[str, str]:
     """What a hub's process gets on top of the caller's environment: addresses by name, then ``hub.extraEnv``."""
     ports = {"HUB": context.hub_port, "PROXY_PUBLIC": context.proxy_port, "PROXY_HTTP": context.proxy_port}

@@ -15,7 +15,7 @@ from tornado.web import HTTPError
 from traitlets import Bool, Dict, List, Unicode, default
 
 from deployer.targets.local import profiles
-from deployer.targets.local.environment import expand
+from deployer.targets.local.environment import expand, filled
 from deployer.targets.local.extra_files import ExtraFile, read_files
 from deployer.targets.local.homes import prepare_home, safe_name
 
@@ -79,11 +79,11 @@ class LocalSpawner(SimpleLocalProcessSpawner):  # type: ignore[misc]
         return [*args, "--allow-root"] if as_root else args
 
     def get_env(self) -> dict[str, str]:
-        """``$(NAME)`` is expanded as in a pod, and programs of this environment are found first."""
+        """``{username}`` and ``$(NAME)`` are filled in as in a pod; programs of this environment are found first."""
         env: dict[str, str] = super().get_env()
         programs = str(Path(sys.executable).parent)
         env["PATH"] = os.pathsep.join([programs, env.get("PATH", os.defpath)])
-        extra = {key: env[key] for key in self.environment if isinstance(env.get(key), str)}
+        extra = {key: filled(env[key], self._names()) for key in self.environment if isinstance(env.get(key), str)}
         return env | expand(extra, {key: value for key, value in env.items() if key not in extra})
 
     def get_state(self) -> dict[str, Any]:
@@ -111,6 +111,16 @@ class LocalSpawner(SimpleLocalProcessSpawner):  # type: ignore[misc]
             return 0
         status: int | None = await super().poll()
         return status
+
+    def _names(self) -> dict[str, str]:
+        user, server = self.user.name, self.name
+        return {
+            "username": user,
+            "unescaped_username": user,
+            "servername": server,
+            "unescaped_servername": server,
+            "user_server": f"{user}--{server}" if server else user,
+        }
 
     def _profiles(self) -> tuple[profiles.Profile, ...]:
         return profiles.read_profiles(self.profile_list)

@@ -156,8 +156,7 @@ def load_class(written: Any, group: str) -> type | None:
         return written
     for entry in entry_points(group=group):
         if entry.name.lower() == str(written).lower():
-            found = entry.load()
-            return found if isinstance(found, type) else None
+            return _class_of(entry.module, entry.attr)
     module, _, name = str(written).replace(":", ".").rpartition(".")
     try:
         loaded = import_module(module) if module else None

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from deployer.targets.local.environment import expand, read_variables
+from deployer.targets.local.environment import expand, filled, read_variables
 
 SECRET = {"valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
 NAMESPACE = {"valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}
@@ -38,3 +38,19 @@ def test_all_forms_are_read(written: Any, plain: dict[str, str], unknown: dict[s
 def test_references_are_expanded(text: str, expanded: str) -> None:
     found = expand({"BEFORE": "x", "IT": text, "AFTER": "y"}, {"USER": "ada"})
     assert found["IT"] == expanded
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("s3://{username}/x", "s3://ada/x"),
+        ('{{"user": "{username}"}}', '{"user": "ada"}'),
+        ('{"user": 1}', '{"user": 1}'),
+        ("{other}", "{other}"),
+        ("{", "{"),
+        ("{0}", "{0}"),
+        ("{username.x}", "{username.x}"),
+    ],
+)
+def test_names_are_filled_in(text: str, result: str) -> None:
+    assert filled(text, {"username": "ada"}) == result
