@@ -43,10 +43,9 @@ def world(tmp_path_factory):
 
 @pytest.fixture
 def ocean(world):
-    """The hub with its base values, at the end too."""
+    """The hub with its base values, whatever the test before made of it."""
     world.change(BASE)
-    yield world
-    world.change(BASE)
+    return world
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +154,7 @@ def test_what_would_run(ocean):
 
 
 def test_metrics_of_the_ingress(ocean):
-    port = ocean.target._ports(ocean.target.folder.release("support")).get()["internal"]  # noqa: SLF001
+    port = ocean.target._at.ports(SUPPORT).get()["internal"]  # noqa: SLF001
     assert ocean.page("hub/health") == 200
     metrics = target_world.httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
     assert "traefik_entrypoint_requests_total" in metrics
@@ -203,7 +202,7 @@ def test_a_first_install_that_fails_leaves_nothing_running(world):
 def test_a_known_address_that_a_stranger_took(ocean):
     """Its port was told to people: it stays, and the error says who sits there. Inner ports just change."""
     target = ocean.target
-    ports = target._ports(target.folder.release("ocean")).get()  # noqa: SLF001
+    ports = target._at.ports(OCEAN).get()  # noqa: SLF001
     target.down(OCEAN)
     assert target.observe(OCEAN).state is State.STOPPED
     told = pytest.raises(TargetError, match=rf"port {ports['public']} .* taken by .*process {os.getpid()}")
@@ -211,7 +210,7 @@ def test_a_known_address_that_a_stranger_took(ocean):
         ocean.upgrade()
     with socket.create_server(("127.0.0.1", ports["hub"])):
         assert ocean.upgrade().changed is True
-    now = target._ports(target.folder.release("ocean")).get()  # noqa: SLF001
+    now = target._at.ports(OCEAN).get()  # noqa: SLF001
     assert now["public"] == ports["public"]
     assert now["hub"] != ports["hub"]
 

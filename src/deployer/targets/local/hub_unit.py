@@ -124,6 +124,7 @@ class HubUnit:
         with start_slot(self.cluster.slots, control, self.slots):
             deadline = Deadline(control)
             self._stop_hub()
+            self._end_lost_proxy()
             self._free_ports()
             self._ensure_proxy(node, program, base_url(values), control)
             control.say("starting the hub")
@@ -170,6 +171,11 @@ class HubUnit:
         self.hub.stop()
         end(self.children(services_only=True))
 
+    def _end_lost_proxy(self) -> None:
+        """One without a pid file is ours, and no stranger on our ports."""
+        if not self.proxy.alive():
+            self.proxy.end_strays()
+
     def _free_ports(self) -> None:
         """A stranger on a port of ours: choose another, or, where people know the port, say who it is."""
         mine = {"hub"} if self.proxy.alive() else set(PORTS)
@@ -195,10 +201,10 @@ class HubUnit:
 
     def children(self, *, services_only: bool = False) -> list[psutil.Process]:
         """Processes that the hub started: services, users' servers and what these started."""
-        api = f"http://{HOST}:{self.ports()['hub']}/"
+        api, homes = f"http://{HOST}:{self.ports()['hub']}/", f"{self.folder.homes}/"
 
         def ours(env: Mapping[str, str]) -> bool:
-            mine = env.get("JUPYTERHUB_API_URL", "").startswith(api)
+            mine = env.get("JUPYTERHUB_API_URL", "").startswith(api) or env.get("HOME", "").startswith(homes)
             return mine and not (services_only and env.get("JUPYTERHUB_USER"))
 
         return list(marked(ours))

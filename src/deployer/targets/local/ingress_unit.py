@@ -17,6 +17,8 @@ from deployer.targets.local.revisions import Record
 from deployer.targets.local.startup import daemon_environment
 from deployer.targets.local.unit import Deadline
 
+PURPOSE = "the address of the cluster's ingress"
+
 
 @dataclass(frozen=True, slots=True)
 class IngressUnit:
@@ -36,14 +38,19 @@ class IngressUnit:
         fixed = {ingress.ENTRY: self.port} if self.port else {}
         return self.kept_ports.ensure((ingress.ENTRY, ingress.INTERNAL), fixed)
 
+    def _wanted(self) -> dict[str, int]:
+        """The ports as they stand and as the fleet gives them; none is chosen."""
+        fixed = {ingress.ENTRY: self.port} if self.port else {}
+        return {ingress.ENTRY: 0, ingress.INTERNAL: 0, **self.kept_ports.get(), **fixed}
+
     def argv(self) -> tuple[str, ...]:
-        return ingress.command(ingress.find_traefik(self.env), self.cluster.routes, self.ports())
+        return ingress.command(ingress.find_traefik(self.env), self.cluster.routes, self._wanted())
 
     def alive(self) -> bool:
         return self.daemon.alive()
 
     def answers(self) -> bool:
-        return request(self.ports()[ingress.INTERNAL], "/ping") == 200
+        return request(self._wanted()[ingress.INTERNAL], "/ping") == 200
 
     def runs(self, number: int) -> bool:  # noqa: ARG002 (it runs a command line, not a revision)
         return self.daemon.tag == ingress.fingerprint(self.argv()) and self.answers()
@@ -54,6 +61,7 @@ class IngressUnit:
     def start(self, record: Record, values: Mapping[str, Any], control: Control) -> tuple[str, ...]:
         if self.runs(record.number):
             return _notices(values)
+        self._refuse_to_move()
         self.daemon.stop()
         private_folder(self.cluster.routes)
         self._free_ports()
@@ -62,13 +70,18 @@ class IngressUnit:
         Deadline(control).wait(self.answers, self.daemon, reading, "the ingress")
         return _notices(values)
 
+    def _refuse_to_move(self) -> None:
+        """A new port that a stranger has: said while the ingress still serves at the old one."""
+        if self.port and self.port != self.kept_ports.get().get(ingress.ENTRY) and not ports.is_free(self.port):
+            raise ports.taken_error(self.port, PURPOSE)
+
     def _free_ports(self) -> None:
         """Where a stranger sits on a port of ours that nobody was told, choose another; else say who it is."""
         for name, port in self.ports().items():
             if ports.is_free(port):
                 continue
             if name == ingress.ENTRY and (self.port or self.folder.published.exists()):
-                raise ports.taken_error(port, "the address of the cluster's ingress")
+                raise ports.taken_error(port, PURPOSE)
             self.kept_ports.replace(name)
 
     def restore(self, record: Record) -> None:

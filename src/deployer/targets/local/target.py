@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -17,23 +16,21 @@ from deployer.fleet.ids import SUPPORT, ReleaseId
 from deployer.plan.ports import Control, Endpoint, Holder, Observation, State, Upgrade
 from deployer.plan.steps import Step
 from deployer.targets.local import ingress, proxy
+from deployer.targets.local.addresses import Addresses, daemons
 from deployer.targets.local.configuration import base_url
 from deployer.targets.local.desired import Desired
-from deployer.targets.local.files import POLL, locked, private_folder, telling, write_text
-from deployer.targets.local.hub_unit import HEALTH_SERVICE, HEALTH_USER, HubUnit
-from deployer.targets.local.ingress import Routes
+from deployer.targets.local.files import locked, private_folder, telling, write_text
+from deployer.targets.local.hub_unit import HEALTH_SERVICE, HEALTH_USER, PORTS, HubUnit
 from deployer.targets.local.ingress_unit import IngressUnit
 from deployer.targets.local.keys import OF_A_CLUSTER, ensure_secrets
 from deployer.targets.local.layout import ClusterFolder, ReleaseFolder
 from deployer.targets.local.locks import Locks
-from deployer.targets.local.ports import HOST, Ports
 from deployer.targets.local.proxy import request
 from deployer.targets.local.revisions import Record, Revisions, Status
 from deployer.targets.local.upgrade import Done, Upgrader
 
 QUICK = 2.0  # seconds for a look at a hub
 STOPPED_AT_ONCE = 8  # releases
-ROUTE_WAIT = 15.0  # seconds
 MENDING = 120.0  # seconds for a hub to come back
 
 
@@ -60,17 +57,20 @@ class LocalTarget:
     def folder(self) -> ClusterFolder:
         return ClusterFolder.of(self.state, self.cluster)
 
+    @property
+    def _at(self) -> Addresses:
+        return Addresses(self.folder, proxy.cache_folder(self.env) / "ports.json")
+
     # What a rollout asks for
 
     def steps(self, release: ReleaseId) -> tuple[Step, ...]:
-        folder = self.folder.release(release.name)
+        ports = self._at.ports(release).get()
         if release.hub is None:
-            ports = {ingress.ENTRY: self.port or 0, ingress.INTERNAL: 0, **self._ports(folder).get()}
+            ports = {ingress.ENTRY: self.port or 0, ingress.INTERNAL: 0, **ports}
             argv = ingress.command(ingress.find_traefik(self.env), self.folder.routes, ports)
             return (Step("the ingress", argv),)
         last = self.revisions(release).last()
-        unit, node, ports = self._hub(release), proxy.find_node(self.env), self._ports(folder).get()
-        at = {"public": 0, "api": 0, "hub": 0, **ports}
+        unit, node, at = self._hub(release), proxy.find_node(self.env), dict.fromkeys(PORTS, 0) | ports
         base = base_url(self.desired(release).values)
         return (
             Step("the proxy, where it does not run", proxy.command(node, proxy.program(self.env), at, base)),
@@ -90,9 +90,10 @@ class LocalTarget:
             return self._finished(release, upgrader.upgrade(desired, rollout, force=force))
 
     def confirm(self, release: ReleaseId, revision: int) -> None:
-        revisions = self.revisions(release)
-        if record := revisions.get(revision):
-            revisions.update(replace(record, verified=True))
+        with self._at_work(release, Control(MENDING)):
+            revisions = self.revisions(release)
+            if record := revisions.get(revision):
+                revisions.update(replace(record, verified=True))
 
     def rollback(self, release: ReleaseId, *, control: Control, revision: int | None = None) -> Upgrade | None:
         with self._at_work(release, control):
@@ -112,7 +113,7 @@ class LocalTarget:
         state, healthy, detail = self._look(release, record)
         if last.status is Status.FAILED and last.number >= record.number:
             detail = "; ".join(filter(None, [f"revision {last.number} failed: {last.detail}", detail]))
-        url, plain = self._urls(release, record)
+        url, plain = self._at.of(release, record)
         return Observation(
             state=state,
             revision=record.number,
@@ -130,10 +131,9 @@ class LocalTarget:
         record = self.revisions(release).current()
         if release.hub is None or record is None:
             raise TargetError(f"{release} is not deployed", hint=f"deployer deploy {release.cluster} {release.name}")
-        url, _plain = self._urls(release, record)
-        port = self._web_port() if self._has_ingress() else self._ports(self._folder(release)).get()["public"]
+        url, _plain = self._at.of(release, record)
         token = self._hub(release).secrets()["health_token"]
-        return Endpoint(url=url, token=token, connect=f"{HOST}:{port}", service=self.health_service)
+        return Endpoint(url=url, token=token, connect=self._at.connect(release), service=self.health_service)
 
     # What the other verbs ask for
 
@@ -156,7 +156,7 @@ class LocalTarget:
         for one in [release] if release else reversed(self.releases()):
             control = Control(timeout)
             with self._at_work(one, control):
-                done = None if self._is_stopped(one) else self._upgrader(one, control).mend()
+                done = None if self._at.is_stopped(one) else self._upgrader(one, control).mend()
                 if done and done.changed:
                     found[one] = self._finished(one, done)
         return found
@@ -205,18 +205,13 @@ class LocalTarget:
         folder, record = self._folder(release), self.revisions(release).current()
         domain = desired.domain if desired else record.domain if record else ""
         values = desired.values if desired else self.revisions(release).values(record.number) if record else {}
-        at = (
-            f"http://{self._domain(release, domain)}:{self._web_port()}{base_url(values)}"
-            if self._has_ingress()
-            else ""
-        )
         return HubUnit(
             name=release.name,
             cluster=self.folder,
             folder=folder,
-            kept_ports=self._ports(folder),
+            kept_ports=self._at.ports(release),
             env=self.env,
-            public_url=at,
+            public_url=self._at.by_name(release, domain, base_url(values)),
             health_service=self.health_service,
             health_user=self.health_user,
             slots=self.slots,
@@ -224,18 +219,18 @@ class LocalTarget:
 
     def _ingress(self) -> IngressUnit:
         folder = self.folder.release(SUPPORT)
-        return IngressUnit(self.folder, folder, self._ports(folder), self.env, self.port)
+        return IngressUnit(self.folder, folder, self._at.ports(self._at.support), self.env, self.port)
 
     def _finished(self, release: ReleaseId, done: Done) -> Upgrade:
         """Publish the release's address: its route appears, its port stays from now on."""
         if not self._folder(release).published.exists():
             write_text(self._folder(release).published, "")
         if release.hub is None:
-            self._publish_all()
+            self._at.publish_all()
         else:
-            self._publish(release, done.record)
-            self._await_route(release, done.record)
-        url, plain = self._urls(release, done.record)
+            self._at.publish(release, done.record)
+            self._at.await_served(release, done.record)
+        url, plain = self._at.of(release, done.record)
         name = "hub" if release.hub else "ingress"
         return Upgrade(
             changed=done.changed,
@@ -247,72 +242,20 @@ class LocalTarget:
             notices=done.notices,
         )
 
-    def _publish(self, release: ReleaseId, record: Record) -> None:
-        port = self._ports(self._folder(release)).get()["public"]
-        Routes(self.folder.routes).add(release.name, self._domain(release, record.domain), port)
-
-    def _await_route(self, release: ReleaseId, record: Record) -> None:
-        """The ingress reads its files a moment later than they are written: nobody is to meet a page not found."""
-        if not self._ingress().alive():
-            return  # support is not deployed, or dead, which is its own release's matter
-        path = f"{base_url(self.revisions(release).values(record.number))}hub/health"
-        headers = {"Host": self._domain(release, record.domain)}
-        until = time.monotonic() + ROUTE_WAIT
-        while request(self._web_port(), path, headers=headers) != 200:
-            if time.monotonic() >= until:
-                raise TargetError(
-                    f"the ingress does not serve {release} at {headers['Host']}",
-                    hint=f"Its log: {self.logs(ReleaseId(self.cluster, SUPPORT))['ingress']}",
-                )
-            time.sleep(POLL)
-
-    def _publish_all(self) -> None:
-        for release in self.releases():
-            record = self.revisions(release).current()
-            if release.hub and record and not self._is_stopped(release):
-                self._publish(release, record)
-
-    def _urls(self, release: ReleaseId, record: Record) -> tuple[str, str]:
-        """The address through the ingress where there is one, and the plain one."""
-        if release.hub is None:
-            plain = f"http://{HOST}:{self._web_port()}/"
-            return plain, plain
-        base = base_url(self.revisions(release).values(record.number))
-        port = self._ports(self._folder(release)).get().get("public", 0)
-        plain = f"http://{HOST}:{port}{base}" if port else ""
-        if not self._has_ingress():
-            return plain, plain
-        return f"http://{self._domain(release, record.domain)}:{self._web_port()}{base}", plain
-
-    def _domain(self, release: ReleaseId, domain: str) -> str:
-        return ingress.local_domain(domain, release.name, release.cluster)
-
-    def _has_ingress(self) -> bool:
-        support = ReleaseId(self.cluster, SUPPORT)
-        return self.revisions(support).current() is not None and not self._is_stopped(support)
-
-    def _web_port(self) -> int:
-        return self._ports(self.folder.release(SUPPORT)).get().get(ingress.ENTRY, 0)
-
     def _look(self, release: ReleaseId, record: Record) -> tuple[State, bool, str]:
         """State, health by one quick request, and what is wrong."""
-        if self._is_stopped(release):
+        if self._at.is_stopped(release):
             failed = record.status is Status.FAILED
             return (State.FAILED if failed else State.STOPPED), False, record.detail if failed else ""
-        dead = [name for name in _daemons(release) if not self._folder(release).daemon(name).alive()]
+        dead = [name for name in daemons(release) if not self._folder(release).daemon(name).alive()]
         if dead:
             return State.FAILED, False, f"not alive: {', '.join(dead)}"
         if release.hub is None:
             healthy = self._ingress().answers()
         else:
-            path = f"{base_url(self.revisions(release).values(record.number))}hub/health"
-            healthy = request(self._ports(self._folder(release)).get()["public"], path, timeout=QUICK) == 200
+            path = f"{self._at.base(release, record)}hub/health"
+            healthy = request(self._at.plain_port(release), path, timeout=QUICK) == 200
         return State.RUNNING, healthy, "" if healthy else "it does not answer"
-
-    def _is_stopped(self, release: ReleaseId) -> bool:
-        """Stopped on purpose, or never started: a daemon that died leaves its pid file."""
-        folder = self._folder(release)
-        return not any(folder.daemon(name).pid_file.exists() for name in _daemons(release))
 
     def _wanted_digest(self, release: ReleaseId) -> str | None:
         try:
@@ -339,7 +282,7 @@ class LocalTarget:
         if release.hub is None:
             self._ingress().stop()
         else:
-            Routes(self.folder.routes).remove(release.name)
+            self._at.withdraw(release)
             self._hub(release).stop()
 
     def _delete(self, path: Path) -> None:
@@ -360,15 +303,8 @@ class LocalTarget:
     def _folder(self, release: ReleaseId) -> ReleaseFolder:
         return self.folder.release(release.name)
 
-    def _ports(self, folder: ReleaseFolder) -> Ports:
-        return Ports(folder.ports, proxy.cache_folder(self.env) / "ports.json")
-
     def _locks(self) -> Locks:
         return Locks(self.folder.locks, self.cluster)
-
-
-def _daemons(release: ReleaseId) -> tuple[str, ...]:
-    return ("hub", "proxy") if release.hub else ("ingress",)
 
 
 def _known(revisions: Revisions) -> str:

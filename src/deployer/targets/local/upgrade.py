@@ -10,7 +10,7 @@ from typing import Any
 from deployer.errors import DeployerError, TargetError
 from deployer.plan.ports import Control
 from deployer.targets.local.desired import Desired
-from deployer.targets.local.revisions import Record, Revisions
+from deployer.targets.local.revisions import Record, Revisions, Status
 from deployer.targets.local.unit import Unit
 
 INTERRUPTED = "interrupted"
@@ -56,16 +56,19 @@ class Upgrader:
             return self._carry_out(pending, current)
         if pending:
             self.revisions.failed(pending, INTERRUPTED)
-        again = replace(_renewed(to, rollout), restores=to.restores or to.number, verified=to.verified)
+        restored = to.restores or to.number
+        again = replace(to, rollout=rollout, created_at=_now(), status=Status.PENDING, restores=restored, detail="")
         self.unit.restore(to)
         return self._carry_out(self._add(again, self.revisions.values(to.number)), current)
 
     def mend(self) -> Done | None:
-        """Start what is dead of the current revision; None where nothing is deployed."""
+        """Start what is dead of the current revision; None where nothing is deployed, which is for an upgrade to do."""
         pending, current = self._settled()
+        if current is None:
+            return None
         if pending:
             self.revisions.failed(pending, INTERRUPTED)
-        return self._mend(current) if current else None
+        return self._mend(current)
 
     def _settled(self) -> tuple[Record | None, Record | None]:
         pending, current = self.revisions.pending(), self.revisions.current()
@@ -123,18 +126,6 @@ def _record(desired: Desired, rollout: str) -> Record:
         source_revision=desired.source_revision,
         display_name=desired.display_name,
         domain=desired.domain,
-    )
-
-
-def _renewed(record: Record, rollout: str) -> Record:
-    return Record(
-        number=0,
-        digest=record.digest,
-        rollout=rollout,
-        created_at=_now(),
-        source_revision=record.source_revision,
-        display_name=record.display_name,
-        domain=record.domain,
     )
 
 
