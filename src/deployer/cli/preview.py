@@ -43,25 +43,29 @@ def run(args: argparse.Namespace, context: Context) -> int:
     return EXIT_OK
 
 
-WORDS = {
-    Treatment.APPLIES: "apply as they are",
-    Treatment.TRANSLATED: "are translated",
-    Treatment.KUBERNETES: "only Kubernetes can give",
-    Treatment.UNKNOWN: "are no keys of the chart",
+WORDS = {  # of one, and of several
+    Treatment.APPLIES: ("applies as it is", "apply as they are"),
+    Treatment.TRANSLATED: ("is translated", "are translated"),
+    Treatment.KUBERNETES: ("only Kubernetes can give", "only Kubernetes can give"),
+    Treatment.UNKNOWN: ("is no key of the chart", "are no keys of the chart"),
 }
+
+
+def _counted(kind: Treatment, number: int) -> str:
+    return f"{number} {WORDS[kind][number != 1]}"
 
 
 def _show(treated: tuple[Treated, ...]) -> None:
     from deployer.reports.terminal import show_rows
 
-    for kind, word in WORDS.items():
+    for kind in WORDS:
         rows = [(one.path, one.note) for one in treated if one.treatment is kind]
         if rows:
-            show_rows((f"{len(rows)} {word}", "how"), rows)
+            show_rows((_counted(kind, len(rows)), "how"), rows)
             print()
 
 
 def _summary(release: ReleaseId, treated: tuple[Treated, ...]) -> str:
     counts = Counter(one.treatment for one in treated)
-    parts = [f"{counts[kind]} {word}" for kind, word in WORDS.items() if counts[kind]]
-    return f"{release} has {len(treated)} settings: {', '.join(parts) or 'none'}."
+    parts = [_counted(kind, counts[kind]) for kind in WORDS if counts[kind]]
+    return f"{release} has {len(treated)} setting{'' if len(treated) == 1 else 's'}: {', '.join(parts) or 'none'}."

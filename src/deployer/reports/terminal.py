@@ -13,6 +13,7 @@ from rich.text import Text
 
 from deployer.changes.reasons import Reason
 from deployer.fleet.ids import Stage
+from deployer.fleet.repository import CLUSTERS
 from deployer.plan.model import Plan, PlannedRelease
 
 STYLES = {Stage.SUPPORT: "magenta", Stage.STAGING: "yellow", Stage.PRODUCTION: "green"}
@@ -71,12 +72,13 @@ def plan_table(plan: Plan) -> Table:
 
 
 def why(release: PlannedRelease) -> str:
-    """The reasons, one on a line."""
-    return "\n".join(_short(reason) for reason in release.reasons)
+    """The reasons, one on a line; files of the release's own cluster by their path within its folder."""
+    own = f"{CLUSTERS}/{release.id.cluster}/"
+    return "\n".join(_short(reason).replace(own, "") for reason in release.reasons)
 
 
 def _short(reason: Reason) -> str:
-    """A reason with the folder that all its files share said once."""
+    """A reason with three of its files."""
     if len(reason.files) <= 3:
         return reason.text
     return f"{reason.text.split(' ← ', 1)[0]} ← {', '.join(reason.files[:3])} and {len(reason.files) - 3} more"
