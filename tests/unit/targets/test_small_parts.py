@@ -14,6 +14,7 @@ from deployer.targets.local.configuration import base_url
 from deployer.targets.local.files import private_folder, read_json, telling, write_json, write_text
 from deployer.targets.local.ingress import Routes, local_domain
 from deployer.targets.local.keys import OF_A_HUB, ensure_secrets
+from deployer.targets.local.proxy import npm_error
 from deployer.targets.local.startup import daemon_environment, start_slot
 from deployer.targets.local.unit import cause
 
@@ -111,6 +112,27 @@ TRACEBACK = 'Traceback (most recent call last):\n  File "a", line 1\n    boom()\
 )
 def test_the_cause_in_one_line(log, expected):
     assert cause(log) == expected
+
+
+NPM = """\
+npm error code ECONNREFUSED
+npm error errno ECONNREFUSED
+npm error FetchError: request to http://registry/ failed, reason: connect ECONNREFUSED
+npm error     at ClientRequest.emit (node:events:524:28)
+npm error A complete log of this run can be found in: /x
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("", "npm said nothing"),
+        ("npm error code E404\n", "code E404"),
+        (NPM, "FetchError: request to http://registry/ failed, reason: connect ECONNREFUSED"),
+    ],
+)
+def test_what_npm_complains_about(said, expected):
+    assert npm_error(said) == expected
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,14 @@ from pathlib import Path
 from secrets import token_hex
 
 from deployer import process
-from deployer.errors import CommandError, TargetError
+from deployer.errors import TargetError
 from deployer.targets.local.files import locked, private_folder, telling
 from deployer.targets.local.ports import HOST
 
 OLDEST_NODE = 20  # of CHP 5
 PACKAGE = "configurable-http-proxy"
 MANIFEST = ("package.json", "package-lock.json")
+NOT_TELLING = ("code ", "errno ", "syscall ", "type ", "at ", "A complete log", "[", "{", "}")
 INSTALL_TIMEOUT = 300.0  # seconds
 
 
@@ -123,15 +124,28 @@ def _install(node: Node, folder: Path, files: Mapping[str, str], env: Mapping[st
 
 
 def _npm(node: Node, folder: Path, env: Mapping[str, str]) -> None:
+    """Few and short retries: who is offline wants to know it soon."""
     quiet = ("--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
-    try:
-        process.run([*node.npm, "ci", *quiet], env=dict(env), cwd=folder, timeout=INSTALL_TIMEOUT)
-    except CommandError as error:
-        why = next((line for line in error.hint.splitlines() if "npm error" in line and "code" not in line), "")
+    retries = (
+        "--prefer-offline",
+        "--fetch-retries=2",
+        "--fetch-retry-mintimeout=1000",
+        "--fetch-retry-maxtimeout=4000",
+    )
+    argv = [*node.npm, "ci", *quiet, *retries]
+    result = process.run(argv, env=dict(env), cwd=folder, timeout=INSTALL_TIMEOUT, check=False)
+    if not result.ok:
         raise TargetError(
-            f"configurable-http-proxy {version()} could not be installed: {why or error.message}",
+            f"{PACKAGE} {version()} could not be installed: {npm_error(result.stderr)}",
             hint="It comes from the npm registry, once: is the network there? (npm's own settings apply.)",
-        ) from None
+        )
+
+
+def npm_error(said: str) -> str:
+    """The line of npm's complaint that says what happened: not its code, a stack or where its log is."""
+    lines = [line.removeprefix("npm error ").strip() for line in said.splitlines() if line.startswith("npm error ")]
+    telling_lines = (line for line in lines if line and not line.startswith(NOT_TELLING))
+    return next(telling_lines, lines[0] if lines else "npm said nothing")
 
 
 def command(node: Node, program: Path, ports: Mapping[str, int], base_url: str) -> tuple[str, ...]:
