@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from deployer.errors import CommandError, FleetError
+from deployer.errors import CommandError, FleetError, Place
 from deployer.fleet.tree import follow
 from deployer.process import Result, run
 
@@ -25,8 +25,10 @@ class WorkTree:
     def read(self, path: str) -> bytes:
         try:
             return Path(f"{self.root}/{path}").read_bytes()  # a path that starts with "/" is below the root too
-        except (NotADirectoryError, IsADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise FileNotFoundError(path) from None
+        except OSError as error:
+            raise FleetError(f"cannot be read: {error.strerror}", Place(path)) from None
 
     def is_file(self, path: str) -> bool:
         return os.path.isfile(f"{self.root}/{path}")  # noqa: PTH113 - ten times as fast, and asked for each cluster

@@ -17,6 +17,7 @@ class Tree(Protocol):
         """The bytes of a file.
 
         :raises FileNotFoundError: there is none.
+        :raises FleetError: there is one that cannot be read.
         """
         ...
 
