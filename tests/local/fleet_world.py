@@ -163,11 +163,17 @@ class FleetWorld:
         process.kill()
         wait_until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
 
-    def get(self, release: str, path: str = "hub/login") -> int:
+    def get(self, release: str, path: str = "hub/health") -> int:
         """The status of a page at the hub's public address, as a browser asks for it."""
         url = httpx.URL(self.status()[release]["url"])
         at = f"http://127.0.0.1:{url.port}{url.path}{path}"
         return httpx.get(at, headers={"Host": url.netloc.decode()}, timeout=30, trust_env=False).status_code
+
+    def api(self, release: str, method: str, path: str) -> httpx.Response:
+        """Ask the hub's API, with the token of its health check."""
+        token = json.loads((self.folder(release) / "secrets.json").read_text())["health_token"]
+        url, headers = f"{self.status()[release]['plain_url']}hub/api/{path}", {"Authorization": f"token {token}"}
+        return httpx.request(method, url, headers=headers, timeout=30, trust_env=False).raise_for_status()
 
     def daemons(self) -> Counter[str]:
         """How often each daemon runs, by its name, whatever the pid files say."""
