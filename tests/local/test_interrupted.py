@@ -1,6 +1,7 @@
 """The deployer killed at any moment, and called again: it ends as if nobody had killed it."""
 
 import random
+import shutil
 import time
 
 import pytest
@@ -24,6 +25,7 @@ def nothing_yet(fleet):
     yield fleet
     fleet.ok("down", "--purge", "--yes")
     assert not fleet.processes()
+    shutil.rmtree(fleet.state)
 
 
 def cut_at_line(fleet, line, pause):

@@ -7,7 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -296,8 +296,8 @@ class LocalTarget:
             self._hub(release).stop()
 
     def _delete(self, path: Path) -> None:
-        with telling(path):
-            shutil.rmtree(path, ignore_errors=False)
+        with telling(path), suppress(FileNotFoundError):  # never deployed
+            shutil.rmtree(path)
 
     @contextmanager
     def _at_work(self, release: ReleaseId, control: Control) -> Iterator[None]:
