@@ -6,7 +6,7 @@ Paths are relative to the fleet's folder, which may be any folder of the reposit
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +18,13 @@ from deployer.process import Result, run
 
 @dataclass(frozen=True)
 class WorkTree:
-    """The files as they are on disk, committed or not."""
+    """The files as they are on disk, committed or not.
+
+    ``ignoring`` gives the paths that git ignores, folders with a slash at their end; it is asked once, if at all.
+    """
 
     root: Path
+    ignoring: Callable[[], Collection[str]] = frozenset
 
     def read(self, path: str) -> bytes:
         try:
@@ -41,6 +45,13 @@ class WorkTree:
 
     def trail(self, path: str) -> tuple[str, ...]:
         return follow(path, self._link)
+
+    @cached_property
+    def _ignored(self) -> frozenset[str]:
+        return frozenset(self.ignoring())
+
+    def ignored(self, path: str) -> bool:
+        return path in self._ignored or f"{path}/" in self._ignored
 
     def _link(self, path: str) -> str | None:
         try:
@@ -123,6 +134,15 @@ class Repository:
         untracked = self.git("ls-files", "--others", "--exclude-standard", "-z", "--", ".").raw
         return sorted({_text(name) for name in (tracked + untracked).split(b"\0") if name})
 
+    def ignored(self) -> frozenset[str]:
+        """The paths below the folder that git ignores, folders with a slash at their end; none without a repository."""
+        words = ["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z", "--", "."]
+        try:
+            found = self.git(*words, check=False)
+        except CommandError:
+            return frozenset()
+        return frozenset(_text(name) for name in found.raw.split(b"\0") if name) if found.ok else frozenset()
+
     def at(self, revision: str) -> GitTree:
         """The files below the folder as they were.
 
@@ -172,6 +192,9 @@ class GitTree:
         if not self._entries.get(path, ("", False))[1]:
             return None
         return self._content(path).decode("utf-8", "surrogateescape")
+
+    def ignored(self, path: str) -> bool:  # noqa: ARG002 - as the protocol has it
+        return False
 
     def _end(self, path: str) -> str:
         return self.trail(path)[-1]
