@@ -136,7 +136,7 @@ class Affected:
             return ABSENT
         here: Any = reader.layer(release, file)
         for key in path:
-            here = here.get(key, ABSENT) if isinstance(here, dict) else ABSENT
+            here = _below(here, key)
         return here
 
     def _part_reason(self, old: Part | None, new: Part | None, whole: bool) -> Reason:
@@ -162,6 +162,16 @@ class Affected:
 
     def _path_differs(self, path: str) -> bool:
         return _content(self.before.tree, path) != _content(self.after.tree, path)
+
+
+def _below(value: Any, key: str) -> Any:
+    """One step of a key's path: into a map, or (``[2]``) into a list."""
+    if isinstance(value, dict):
+        return value.get(key, ABSENT)
+    number = key.strip("[]")
+    if isinstance(value, list) and number.isdecimal() and int(number) < len(value):
+        return value[int(number)]
+    return ABSENT
 
 
 def _reads(tree: Tree, file: str) -> set[str]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from deployer.fleet.masking import printable, shown
+from deployer.fleet.masking import MASK, printable, shown
 
 ABSENT: Any = object()
 
@@ -20,19 +20,26 @@ class KeyChange(NamedTuple):
 
     @property
     def name(self) -> str:
-        return printable(".".join(self.path))
+        return printable(".".join(self.path).replace(".[", "["))
 
     def __str__(self) -> str:
         if self.before is ABSENT:
             return f"{self.name} added: {shown(self.after, self.path)}"
         if self.after is ABSENT:
             return f"{self.name} removed: was {shown(self.before, self.path)}"
-        return f"{self.name} {shown(self.before, self.path)} → {shown(self.after, self.path)}"
+        before, after = shown(self.before, self.path), shown(self.after, self.path)
+        if before == after != MASK:
+            return f"{self.name} differs in what is too long to show"
+        return f"{self.name} {before} → {after}"
 
 
 def key_changes(before: Any, after: Any, path: tuple[str, ...] = ()) -> Iterator[KeyChange]:
-    """Every key that differs, as deep as both sides are maps, sorted."""
+    """Every key that differs, as deep as both sides are maps, or lists of one length; sorted."""
     if before is after:
+        return
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for number, sides in enumerate(zip(before, after, strict=True)):
+            yield from key_changes(*sides, (*path, f"[{number}]"))
         return
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted(before.keys() | after.keys(), key=str):
