@@ -13,9 +13,13 @@ from typing import NamedTuple
 
 import pytest
 
+from deployer.changes.reasons import Reason, Rule
 from deployer.cli.main import EXIT_CODES, VERBS, parser, verb_parser
+from deployer.fleet.ids import ReleaseId, Stage
 from deployer.fleet.schema import keys_of
 from deployer.health.diagnose import Diagnosis
+from deployer.plan.codec import plan_to_json
+from deployer.plan.model import Plan, PlannedRelease
 from deployer.rollout import wire
 from deployer.targets.local.treatments import table
 
@@ -86,6 +90,14 @@ def test_every_generated_part_is_included_in_a_page():
 
 def test_the_readme_has_every_verb():
     assert [verb for verb in VERBS if f"| `{verb}` |" not in _text(ROOT / "README.md")] == []
+
+
+def test_every_key_of_a_plan_is_on_the_page_about_json():
+    release = PlannedRelease(ReleaseId("reef", "ocean"), Stage.PRODUCTION, "local", (Reason(Rule.ASKED, "asked for"),))
+    plan = plan_to_json(Plan((release,)))
+    first = plan["releases"][0]
+    text = _text(DOCS / "reference/json.md")
+    assert {key for key in {*plan, *first, *first["why"][0]} if f'"{key}"' not in text} == set()
 
 
 # Command lines
