@@ -61,8 +61,11 @@ class LockedError(DeployerError):
     """Somebody else is at work on this release."""
 
 
+@dataclass(eq=False)
 class TargetError(DeployerError):
-    """An upgrade, a roll-back or another act on a release failed."""
+    """An upgrade, a roll-back or another act on a release failed. ``log`` is the file that tells more, if one does."""
+
+    log: str = field(default="", kw_only=True)
 
 
 class CombinedError(DeployerError):

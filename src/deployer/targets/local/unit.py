@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from deployer.errors import TargetError
+from deployer.errors import DeployerError, TargetError
 from deployer.plan.ports import Control
 from deployer.targets.local.daemon import Daemon, Reading
-from deployer.targets.local.files import POLL
+from deployer.targets.local.files import POLL, write_text
 from deployer.targets.local.revisions import Record
 
 
@@ -64,17 +64,26 @@ class Deadline:
         """
         while self.control.timeout and not ready():
             if not daemon.alive():
-                raise TargetError(f"{name} ended: {cause(reading.text())}", hint=f"Its log: {daemon.log}")
+                raise self._failed(f"{name} ended: {cause(reading.text())}", daemon, reading)
             if self.control.cancelled.is_set():
-                raise TargetError(f"{name} was cancelled while it started", hint=f"Its log: {daemon.log}")
+                raise self._failed(f"{name} was cancelled while it started", daemon, reading)
             if time.monotonic() >= self.until:
-                said = cause(reading.text())
-                raise TargetError(
-                    f"{name} was not healthy within {self.control.timeout:g} s: {said}", hint=f"Its log: {daemon.log}"
-                )
+                late = f"{name} was not healthy within {self.control.timeout:g} s: {cause(reading.text())}"
+                raise self._failed(late, daemon, reading)
             time.sleep(POLL)
 
+    @staticmethod
+    def _failed(message: str, daemon: Daemon, reading: Reading) -> TargetError:
+        """What the daemon wrote is kept apart: the last good revision will go on in the same log."""
+        log = daemon.log.with_name(f"{daemon.log.stem}{FAILED}")
+        try:
+            write_text(log, reading.text())
+        except DeployerError:
+            log = daemon.log  # a full disk, say
+        return TargetError(message, hint=f"Its log: {log}", log=str(log))
 
+
+FAILED = "-failed.log"  # what a revision that did not come up wrote, the last time that one did not
 CONFIG_ERROR = "jupyterhub_config error:"
 
 
