@@ -61,11 +61,12 @@ class LockedError(DeployerError):
     """Somebody else is at work on this release."""
 
 
-@dataclass(eq=False)
 class TargetError(DeployerError):
     """An upgrade, a roll-back or another act on a release failed. ``log`` is the file that tells more, if one does."""
 
-    log: str = field(default="", kw_only=True)
+    def __init__(self, message: str, place: Place | None = None, hint: str = "", *, log: str = "") -> None:
+        super().__init__(message, place, hint)
+        self.log = log
 
 
 class CombinedError(DeployerError):
