@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from deployer.errors import CommandError, DeployerError
+from deployer.errors import DeployerError
 from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet
 from deployer.render.cache import Cache
@@ -23,6 +24,7 @@ from deployer.render.mask import Masker
 from deployer.render.normalise import objects, without_generated
 from deployer.render.sources import Source, SourceReader
 
+_OWN_FOLDER = re.compile(r"/\S*/deployer-render-[^/\s]+/(?:charts/[0-9a-f]{16}/)?")
 FORMAT = "1"  # of what the cache keeps: another normalisation is another format
 Render = Manifests | NotRendered
 
@@ -203,8 +205,8 @@ def _pair(
 
 
 def _one_line(error: DeployerError) -> str:
-    """The error with its place and the last of what a command said, without our own argv of temporary folders."""
-    said = [line for line in error.hint.splitlines() if line.strip()]
-    if isinstance(error, CommandError) and said and " --" in error.message:
-        return " ".join(said[-1].split())
-    return " ".join(str(error).split())
+    """The error with its place; of a failed command what it said, without our own folders and its advice to itself."""
+    said = [line for line in error.hint.splitlines() if line.strip() and not line.startswith("Use --debug")]
+    first = next((number for number, line in enumerate(said) if line.startswith("Error")), None)
+    text = str(error) if first is None else "\n".join(said[first:])
+    return " ".join(_OWN_FOLDER.sub("", text).split())
