@@ -48,8 +48,14 @@ demo: $(VENV)/installed  ## real JupyterHubs on this machine: two clusters of th
 demo-down: $(VENV)/installed  ## stop what make demo started
 	@test ! -d $(FLEET)/config || $(BIN)/deployer --fleet $(FLEET) down
 
+.PHONY: tools
+tools:  ## what tests need and is no Python package: helm, built once from its Go module
+	@if command -v go >/dev/null; then tools/build helm3 >/dev/null; \
+	elif test -n "$${CI:-}"; then echo "go is missing: install Go 1.25 or newer" >&2; exit 1; \
+	else echo "go is missing: unless helm is installed, what Helm renders is NOT tested" >&2; fi
+
 .PHONY: test test-fast lint format docs bench
-test: $(VENV)/installed-dev  ## all tests: pure ones, git repositories, real hubs, a real browser
+test: $(VENV)/installed-dev tools  ## all tests: pure ones, git repositories, real hubs, a real browser
 	$(BIN)/python -m pytest tests/architecture tests/unit tests/fleet -n 2 -q
 	$(BIN)/python -m pytest tests/local -q
 
