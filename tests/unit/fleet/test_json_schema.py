@@ -83,9 +83,9 @@ VALUES = st.sampled_from(
      {"port": 8080}, [{}], [{"name": "a"}]]
 )  # fmt: skip
 KEYS = st.sampled_from(
-    ["name", "provider", "gcp", "local", "hubs", "support", "x-y", "xy", "metadata", "domain", "helm_chart", "stage"]
-    + ["helm_chart_values_files", "health", "retire", "silence", "canary", "project", "zone", "port", "display_name"]
-)
+    ["name", "provider", "gcp", "local", "hubs", "support", "x-y", "xy", "metadata", "domain", "helm_chart", "stage",
+     "helm_chart_values_files", "health", "retire", "silence", "canary", "project", "zone", "port", "display_name"]
+)  # fmt: skip
 
 
 @st.composite
