@@ -28,6 +28,7 @@ pytestmark = pytest.mark.skipif(
 LEAP = "config/clusters/leap"
 YAML = f"{LEAP}/cluster.yaml"
 VALUES = f"{LEAP}/staging.values.yaml"
+SECRET = f"{LEAP}/enc-new.secret.yaml"
 Plant = Callable[[Path], object]
 
 
@@ -90,7 +91,7 @@ FAULTS: list[tuple[Plant, str, str, str]] = [
     (put(VALUES, "a:\n\tb: 1\n"), "unreadable", VALUES, "\tb"),
     (put(VALUES, "- a\n"), "unreadable", VALUES, "- a"),
     (put(VALUES, b"a: 1\nb: \xff\n"), "unreadable", VALUES, ""),
-    (put(f"{LEAP}/enc-new.secret.yaml", "token: hunter2\n"), "secret-not-encrypted", f"{LEAP}/enc-new.secret.yaml", "t"),
+    (put(SECRET, "token: hunter2\n"), "secret-not-encrypted", SECRET, "token"),
     (put(f"{LEAP}/old.values.yaml", "{}\n"), "unused-values-file", f"{LEAP}/old.values.yaml", ""),
     (append("helm-charts/support/Chart.yaml", "  - {name: x, version: ^1, repository: 'https://x.example.org'}\n"),
      "no-chart-lock", "helm-charts/support/Chart.yaml", "^1"),
@@ -109,10 +110,11 @@ def copy(sound: Path, tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(root)
 
 
-@pytest.mark.parametrize(("plant", "rule", "path", "word"), FAULTS, ids=[f"{n}-{f[1]}" for n, f in enumerate(FAULTS)])
+@pytest.mark.parametrize("fault", FAULTS, ids=[f"{number}-{fault[1]}" for number, fault in enumerate(FAULTS)])
 def test_a_planted_fault_is_found(
-    copy: Path, known: Counter[tuple[str, str]], plant: Plant, rule: str, path: str, word: str
+    copy: Path, known: Counter[tuple[str, str]], fault: tuple[Plant, str, str, str]
 ) -> None:
+    plant, rule, path, word = fault
     plant(copy)
     new = [one for one in validate(load_fleet(WorkTree(copy))) if (one.rule, one.place.path) not in known]
     (match,) = [one for one in new if (one.rule, one.place.path) == (rule, path)]

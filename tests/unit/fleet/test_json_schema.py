@@ -78,8 +78,8 @@ def test_keys_of_a_fleet_s_own() -> None:
 
 
 VALUES = st.sampled_from(
-    [None, True, False, 0, 1, -1, 1.5, 3.0, "", "x", "staging", "production", "gcp", "local", "user", "support", "Ocean",
-     [], ["x"], ["staging"], [1], [None], {}, {"x": "y"}, {"no-canary": "why"}, {"no-canary": ""}, {"no-canary": 1},
+    [None, True, False, 0, 1, -1, 1.5, 3.0, "", "x", "staging", "production", "gcp", "local", "user", "support",
+     "Ocean", [], ["x"], ["staging"], [1], [None], {}, {"x": "y"}, {"no-canary": "why"}, {"no-canary": ""}, {"no-canary": 1},
      {"port": 8080}, [{}], [{"name": "a"}]]
 )  # fmt: skip
 KEYS = st.sampled_from(
