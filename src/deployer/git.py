@@ -10,10 +10,13 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deployer.errors import CommandError, FleetError, Place
 from deployer.fleet.tree import follow
-from deployer.process import Result, run
+
+if TYPE_CHECKING:  # most plans by files need no git at all, and none of what runs it
+    from deployer.process import Result
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class WorkTree:
 
 # Set where git calls us from a hook: they would make it look at another repository than the folder's own.
 _REDIRECTS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE"})
+_HEAD = b"# branch.oid "  # of `git status`
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8", "LANGUAGE": "C"}
 
 
@@ -71,12 +75,15 @@ class Repository:
 
     folder: Path
     env: Mapping[str, str]
+    _resolved: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def git(self, *words: str, check: bool = True, stdin: bytes | None = None) -> Result:
         """Run git in the folder, with nothing that a user's settings or terminal could change.
 
         :raises CommandError: git is missing or fails.
         """
+        from deployer.process import run
+
         env = {name: value for name, value in self.env.items() if name not in _REDIRECTS} | _QUIET
         return run(["git", "--literal-pathspecs", *words], env=env, cwd=self.folder, check=check, stdin=stdin)
 
@@ -101,6 +108,11 @@ class Repository:
 
         :raises FleetError: there is no such commit here.
         """
+        if revision not in self._resolved:
+            self._resolved[revision] = self._resolve(revision)
+        return self._resolved[revision]
+
+    def _resolve(self, revision: str) -> str:
         self.prefix  # noqa: B018 - raises where there is no repository
         result = self.git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", check=False)
         if result.ok:
@@ -114,12 +126,15 @@ class Repository:
 
     def head(self) -> str:
         """The commit that the folder holds, or "" where it holds anything else than a commit."""
+        words = ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal", "--", "."]
         try:
-            commit = self.resolve("HEAD")
-        except (CommandError, FleetError):
+            found = self.git(*words, check=False)
+        except CommandError:
             return ""
-        changed = self.git("status", "--porcelain", "-z", "--untracked-files=normal", "--", ".", check=False)
-        return commit if changed.ok and not changed.stdout else ""
+        said = [line for line in found.raw.split(b"\0") if line] if found.ok else []
+        commits = [line.removeprefix(_HEAD) for line in said if line.startswith(_HEAD)]
+        clean = all(line.startswith(b"# ") for line in said) and commits not in ([], [b"(initial)"])
+        return commits[0].decode() if clean else ""
 
     def changed(self, since: str) -> list[str]:
         """The paths below the folder in which the work tree differs from ``since``, untracked files included.

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from deployer import __version__
-from deployer.cli.context import Context
 from deployer.errors import EXIT_BUG, EXIT_INTERRUPTED, DeployerError, no_room
 
 
@@ -129,11 +126,15 @@ def _dispatch(argv: list[str]) -> int:
     if options.verb not in VERBS:
         raise DeployerError(f"no verb {options.verb!r}", hint=_nearest_verb(options.verb))
     chosen = verb_parser(options.verb).parse_args(options.rest)
+    from deployer.cli.context import Context  # after --help had its say, which waits for nothing
+
     with Context.open(options.fleet, dict(os.environ)) as context:
         return int(chosen.run(chosen, context))
 
 
 def _nearest_verb(word: str) -> str:
+    import difflib
+
     near = difflib.get_close_matches(word, VERBS, n=1)
     return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(VERBS)}"
 
@@ -148,6 +149,7 @@ def _unexpected(error: Exception) -> int:
 
 def _report_bug() -> str:
     import platform
+    import tempfile
     import traceback
 
     told = traceback.format_exc()

@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from deployer.changes.affected import why_not
 from deployer.cli import selection
 from deployer.cli.context import Context
 from deployer.errors import EXIT_CHANGES, EXIT_OK, DeployerError
@@ -111,6 +110,8 @@ def _explain(args: argparse.Namespace, context: Context) -> int:
     wanted = selection.parse_release(args.why or args.why_not)
     comparison = selection.compare_since(context, args.since, wanted)
     if args.why_not:
+        from deployer.changes.affected import why_not
+
         lines = why_not(comparison)
         print(f"{wanted}: {len(lines)} inputs are the same as at {args.since}:")
     else:

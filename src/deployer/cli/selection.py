@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from posixpath import join, normpath
+from typing import TYPE_CHECKING
 
-from deployer.changes.affected import Affected, Comparison
 from deployer.changes.labels import Label, apply_labels
 from deployer.changes.paths import Reasons, affected_by_paths
 from deployer.cli import rendering
@@ -20,6 +20,9 @@ from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet, cluster_folders, load_fleet
 from deployer.plan.build import build_plan, everything
 from deployer.plan.model import Plan
+
+if TYPE_CHECKING:
+    from deployer.changes.affected import Comparison
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -97,6 +100,8 @@ def _outdated(context: Context, state: str | None) -> tuple[Reasons, Iterable[Re
 
 def _since(context: Context, revision: str) -> tuple[Reasons, Iterable[ReleaseId]]:
     """By digests against the base revision; by paths alone where the fleet of that time cannot be read."""
+    from deployer.changes.affected import Affected
+
     changed, before = context.repository.changed(revision), load_before(context, revision)
     if before is None:
         return affected_by_paths(context.fleet, changed), ()
@@ -132,6 +137,8 @@ def compare_since(context: Context, revision: str, wanted: ReleaseId) -> Compari
 
     :raises DeployerError: no such release or revision, or the fleet of that time cannot be read.
     """
+    from deployer.changes.affected import Affected
+
     release = context.fleet.release(wanted)
     before = load_fleet(context.repository.at(revision))
     return Affected(before, context.fleet).compare(release, whole=True)
@@ -206,11 +213,8 @@ def fleet_paths(context: Context, given: Iterable[str]) -> list[str]:
 
 def _top(context: Context) -> list[Path]:
     """The repository's top, where the fleet is a folder below it."""
-    try:
-        depth = context.repository.prefix.count("/")
-    except DeployerError:
-        return []
-    return [context.root.parents[depth - 1]] if depth else []
+    top = next((folder for folder in (context.root, *context.root.parents) if (folder / ".git").exists()), context.root)
+    return [top] if top != context.root else []
 
 
 def _below(root: str, path: str, places: Iterable[str]) -> Iterator[str]:
