@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from deployer import __version__
@@ -50,6 +49,23 @@ EXIT_CODES = {
 }
 
 
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """As argparse has it; but to find the width, that imports what takes longer than all of `deployer --help`."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given) > 0:
+        return int(given)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except (AttributeError, OSError, ValueError):
+        return 80
+
+
 class Parser(argparse.ArgumentParser):
     """Raises what is wrong with the command line: argparse would exit with 2, which has another meaning here."""
 
@@ -66,10 +82,10 @@ def parser() -> argparse.ArgumentParser:
         usage="deployer [--fleet DIR] VERB …",
         description="Deploys many independent JupyterHubs, on many clusters, from one repository.",
         epilog=f"verbs:\n{verbs}\n\n`deployer VERB --help` tells more of each.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
         allow_abbrev=False,
     )
-    top.add_argument("--fleet", metavar="DIR", type=Path, help="the fleet's folder (default: the one we stand in)")
+    top.add_argument("--fleet", metavar="DIR", help="the fleet's folder (default: the one we stand in)")
     top.add_argument("--version", action="version", version=f"deployer {__version__}")
     top.add_argument("verb", metavar="VERB", nargs="?", help=argparse.SUPPRESS)
     top.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
@@ -82,7 +98,7 @@ def verb_parser(name: str) -> argparse.ArgumentParser:
     made = Parser(
         prog=f"deployer {name}",
         description=module.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
         allow_abbrev=False,
     )
     module.options(made)
@@ -126,9 +142,11 @@ def _dispatch(argv: list[str]) -> int:
     if options.verb not in VERBS:
         raise DeployerError(f"no verb {options.verb!r}", hint=_nearest_verb(options.verb))
     chosen = verb_parser(options.verb).parse_args(options.rest)
+    from pathlib import Path
+
     from deployer.cli.context import Context  # after --help had its say, which waits for nothing
 
-    with Context.open(options.fleet, dict(os.environ)) as context:
+    with Context.open(None if options.fleet is None else Path(options.fleet), dict(os.environ)) as context:
         return int(chosen.run(chosen, context))
 
 
