@@ -147,3 +147,19 @@ def test_a_chart_that_cannot_be_fetched_keeps_its_releases_planned(tmp_path: Pat
     assert "stays planned, for it cannot be rendered: reef/ocean: Error: " in said.err
     assert "127.0.0.1:9" in said.err
     assert "\nreef/ocean " in said.out
+
+
+def test_a_packed_chart_of_the_right_version_is_used_and_of_another_is_not(
+    tmp_path: Path, repository: Repository
+) -> None:
+    packed = (repository.folder / "served" / "remote-1.0.0.tgz").read_bytes()
+    world = world_with(tmp_path, "http://127.0.0.1:9/")
+    (world.root / "helm-charts/basehub/charts").mkdir()
+    (world.root / "helm-charts/basehub/charts/remote-1.0.0.tgz").write_bytes(packed)
+    world.base = world.commit()
+    world.write(OCEAN, UNUSED)
+    assert world.exact() == ([], ["reef/ocean"])
+    world.write("helm-charts/basehub/Chart.yaml", chart_yaml("http://127.0.0.1:9/", "1.1.0"))
+    said = world.run("plan", "--since", world.base, "--exact")
+    assert "4 releases on 1 cluster to upgrade" in said.out
+    assert "cannot be rendered" in said.err

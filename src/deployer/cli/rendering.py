@@ -33,13 +33,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def exact(args: argparse.Namespace, context: Context, reasons: Reasons) -> tuple[Reasons, tuple[Dropped, ...]]:
-    """The releases whose manifests differ, or cannot be compared here (said aloud), and those that were dropped.
-
-    :raises DeployerError: there is no revision to compare with.
+def check(args: argparse.Namespace) -> None:
     """
-    if args.since is None:
+    :raises DeployerError: ``--exact``, and no revision to compare with.
+    """
+    if args.exact and args.since is None:
         raise DeployerError("--exact compares with a revision", hint="Add --since REV.")
+
+
+def exact(args: argparse.Namespace, context: Context, reasons: Reasons) -> tuple[Reasons, tuple[Dropped, ...]]:
+    """The releases whose manifests differ, or cannot be compared here (said aloud), and those that were dropped."""
     from deployer.render.manifests import NotRendered
 
     try:

@@ -66,6 +66,7 @@ def selected_plan(
     :param revision: whether it says which commit it is of; to find that out takes git's look at every file.
     :raises DeployerError: nothing was asked for, or what was asked for is not there.
     """
+    rendering.check(options)
     fleet = context.fleet
     reasons, before = _reasons(options, context, files)
     reasons, dropped = rendering.exact(options, context, reasons) if options.exact else (reasons, ())
