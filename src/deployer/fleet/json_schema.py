@@ -44,7 +44,7 @@ def cluster_schema(extra_keys: Iterable[str] = ()) -> dict[str, Any]:
     # The block of a provider is needed; a local cluster has nothing to say there.
     made["allOf"] = [_needs_block(provider) for provider in Provider if provider is not Provider.LOCAL]
     hub = made["$defs"][Hub.__name__]["properties"]
-    hub["name"] = {**hub["name"], "pattern": f"^{LABEL}$", "not": {"const": "support"}}
+    hub["name"] = {**hub["name"], "pattern": f"^{LABEL}$", "minimum": 0, "not": {"const": "support"}}
     hub["silence"] = _silence(hub["silence"], POLICY_RULES)
     for key in extra_keys:
         _allow(made, key.split("."))
