@@ -37,7 +37,8 @@ demo: $(VENV)/installed  ## real JupyterHubs on this machine: two clusters of th
 	@test -d $(FLEET)/config || $(BIN)/deployer init $(FLEET) --example
 	@$(BIN)/deployer --fleet $(FLEET) deploy --all --yes
 	@echo
-	@echo "Open one of the addresses above in a browser, and try next:"
+	@echo "Open one of the addresses above in a browser: open-data asks nothing, pacific/staging takes any name with the"
+	@echo "password pacific, pacific/course student-1 with a password of your choice. Then try:"
 	@echo "  source $(BIN)/activate && cd $(FLEET)"
 	@echo "  deployer status"
 	@echo "  edit config/clusters/pacific/common.values.yaml"
