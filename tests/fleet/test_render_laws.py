@@ -18,6 +18,7 @@ from deployer.fleet.values import coalesce, merge
 from deployer.process import run
 from deployer.render.cache import Cache
 from deployer.render.manifests import Pair
+from deployer.render.normalise import objects
 from deployer.render.renderer import Renderer
 from helm_world import HUB_CHART, helm_folder, reef
 from small_fleet import fleet_of
@@ -71,8 +72,6 @@ class Chart:
         for number, layer in enumerate(layers):
             words += ["--values", str(self._write(f"{number}.yaml", json.dumps(layer)))]
         text = run([helm_folder() / "helm", "template", "x", "chart", *words], env=self.env, cwd=self.folder).stdout
-        from deployer.render.normalise import objects
-
         return {name.name: json.loads(data["data"]["values"]) for name, data in objects(text).items()}
 
 
@@ -130,16 +129,40 @@ def test_how_a_null_ends(chart: Chart, given_: Any, defaults: Any, helms: Any, o
 
 # What renders otherwise is planned
 
-FILES = [f"config/clusters/reef/{name}.values.yaml" for name in ("staging", "ocean", "support")] + [
+REEF, HUB = "config/clusters/reef", "helm-charts/jupyterhub"
+VALUES_FILES = [f"{REEF}/{name}.values.yaml" for name in ("staging", "ocean", "support")] + [
     "helm-charts/basehub/values.yaml",
-    "helm-charts/jupyterhub/values.yaml",
-    "helm-charts/jupyterhub/extra.txt",
+    f"{HUB}/values.yaml",
+    f"{HUB}/extra.txt",
+    f"{HUB}/sub/more.txt",
 ]
-EDIT = st.tuples(st.sampled_from(FILES), LAYER.map(json.dumps))
-PRINTING = {**HUB_CHART, "values.yaml": "{}\n", "templates/secret.yaml": PRINTS_VALUES, "templates/deployment.yaml": ""}
-PRINTING["templates/files.yaml"] = (
-    'kind: ConfigMap\nmetadata: {name: files}\ndata: {x: {{ .Files.Get "extra.txt" | quote }}}\n'
+IGNORED = ["extra.txt", "/extra.txt", "*.txt", "sub/", "sub", "!extra.txt", "more.*", "templates/files.yaml", "# none"]
+EDIT = st.one_of(
+    st.tuples(st.sampled_from(VALUES_FILES), LAYER.map(json.dumps)),
+    st.tuples(st.just(f"{HUB}/.helmignore"), st.lists(st.sampled_from(IGNORED), max_size=3).map("\n".join)),
+    st.tuples(
+        st.just(f"{HUB}/Chart.yaml"),
+        st.sampled_from("12").map(lambda n: f"apiVersion: v2\nname: jupyterhub\nversion: 4.3.3\nappVersion: '{n}'\n"),
+    ),
+    st.tuples(
+        st.sampled_from([f"{REEF}/ocean.values.yaml", f"{HUB}/templates/note.yaml"]),
+        st.sampled_from(["# only a comment\n", "{}\n", "a: 1:30\n", "a: 014\n", "a: 0x1\n", "{a: 1, b: [yes]}\n"]),
+    ),
 )
+PRINTS_ALL = """\
+kind: ConfigMap
+metadata: {name: files}
+data:
+  app: {{ .Chart.AppVersion | quote }}
+  text: {{ .Files.Get "extra.txt" | quote }}
+  names: "{{ range $path, $_ := .Files.Glob "{*.txt,**/*.txt}" }}{{ $path }} {{ end }}"
+"""
+PRINTING = {
+    "Chart.yaml": HUB_CHART["Chart.yaml"],
+    "values.yaml": "{}\n",
+    "templates/values.yaml": PRINTS_VALUES,
+    "templates/files.yaml": PRINTS_ALL,
+}
 
 
 def printing() -> dict[str, str]:
@@ -156,7 +179,7 @@ def renderer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Renderer]:
         yield made
 
 
-@settings(FEW, max_examples=12)
+@settings(FEW, max_examples=20)
 @given(first=st.lists(EDIT, max_size=3), second=st.lists(EDIT, min_size=1, max_size=3))
 def test_what_renders_otherwise_is_planned_by_digests(renderer: Renderer, first: Any, second: Any) -> None:
     old = printing() | dict(first)
