@@ -47,7 +47,7 @@ class WorkTree:
             return []
 
     def trail(self, path: str) -> tuple[str, ...]:
-        return follow(path, self._link)
+        return follow(path, self.link)
 
     @cached_property
     def _ignored(self) -> frozenset[str]:
@@ -56,7 +56,8 @@ class WorkTree:
     def ignored(self, path: str) -> bool:
         return path in self._ignored or f"{path}/" in self._ignored
 
-    def _link(self, path: str) -> str | None:
+    def link(self, path: str) -> str | None:
+        """Where a symbolic link leads; None for anything else."""
         try:
             return os.readlink(f"{self.root}/{path}")  # noqa: PTH115 - as above
         except OSError:
@@ -158,12 +159,15 @@ class Repository:
             return frozenset()
         return frozenset(_text(name) for name in found.raw.split(b"\0") if name) if found.ok else frozenset()
 
-    def at(self, revision: str) -> GitTree:
+    def at(self, revision: str, changed: Collection[str] | None = None) -> GitTree:
         """The files below the folder as they were.
 
+        :param changed: what :meth:`changed` gave, where it was asked: all else is read from disk, which is faster, and
+            the same on both sides where git converts files on their way (line ends, large files).
         :raises FleetError: no such revision.
         """
-        return GitTree(self, self.resolve(revision))
+        beside = None if changed is None else WorkTree(self.folder)
+        return GitTree(self, self.resolve(revision), beside, frozenset(changed or ()))
 
 
 def _text(name: bytes) -> str:
@@ -172,10 +176,15 @@ def _text(name: bytes) -> str:
 
 @dataclass(frozen=True)
 class GitTree:
-    """The files of one commit, straight from git's object store; nothing is checked out."""
+    """The files of one commit, straight from git's object store; nothing is checked out.
+
+    ``beside`` holds the same files but for those that ``changed``.
+    """
 
     repository: Repository
     commit: str
+    beside: WorkTree | None = None
+    changed: frozenset[str] = frozenset()
     _contents: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -221,13 +230,29 @@ class GitTree:
         return self._content(end)
 
     def _content(self, path: str) -> bytes:
-        if path not in self._contents:
-            self._fetch(path.split("/", 1)[0])
+        if path not in self._contents and not self._found_beside(path):
+            self._fetch([path, *self._worth_reading(path)])
         return self._contents[path]
 
-    def _fetch(self, top: str) -> None:
-        """Read all files below one top folder at once: a process for each would take a hundred times as long."""
-        paths = [path for path in self._entries if path == top or path.startswith(f"{top}/")]
+    def _found_beside(self, path: str) -> bool:
+        if self.beside is None or path in self.changed:
+            return False
+        try:
+            target = self.beside.link(path) if self._entries[path][1] else None
+            self._contents[path] = self.beside.read(path) if target is None else os.fsencode(target)
+        except FileNotFoundError:  # git was told not to have it on disk
+            return False
+        return True
+
+    def _worth_reading(self, path: str) -> list[str]:
+        """What else to read in one go: a process for each file would take a hundred times as long."""
+        top = path.split("/", 1)[0]
+        if self.beside is not None:
+            return [other for other in self._entries if other in self.changed]
+        return [other for other in self._entries if other.startswith(f"{top}/")]
+
+    def _fetch(self, wanted: list[str]) -> None:
+        paths = list(dict.fromkeys(wanted))
         asked = "".join(f"{self._entries[path][0]}\n" for path in paths).encode()
         raw = self.repository.git("cat-file", "--batch", stdin=asked).raw
         start = 0

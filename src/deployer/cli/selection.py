@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from posixpath import join, normpath
@@ -103,7 +103,8 @@ def _since(context: Context, revision: str) -> tuple[Reasons, Iterable[ReleaseId
     """By digests against the base revision; by paths alone where the fleet of that time cannot be read."""
     from deployer.changes.affected import Affected
 
-    changed, before = context.repository.changed(revision), load_before(context, revision)
+    changed = context.repository.changed(revision)
+    before = load_before(context, revision, changed)
     if before is None:
         return affected_by_paths(context.fleet, changed), ()
     return Affected(before, context.fleet, changed, reader=context.inputs).reasons(), before.releases
@@ -154,12 +155,13 @@ def _fleet_at(context: Context, revision: str) -> Fleet | None:
         return None
 
 
-def load_before(context: Context, revision: str) -> Fleet | None:
+def load_before(context: Context, revision: str, changed: Collection[str] | None = None) -> Fleet | None:
     """The fleet at the base revision; None where there was none yet, or none that can be read (said aloud).
 
+    :param changed: the paths that differ from it, where they are known: then less is read.
     :raises DeployerError: no such revision.
     """
-    tree = context.repository.at(revision)
+    tree = context.repository.at(revision, changed)
     try:
         return load_fleet(tree) if cluster_folders(tree) else None
     except DeployerError as error:
