@@ -185,6 +185,6 @@ def test_what_renders_otherwise_is_planned_by_digests(renderer: Renderer, first:
     old = printing() | dict(first)
     before, after = fleet_of(old), fleet_of(old | dict(second))
     pairs = renderer.pairs(after.releases, before, after)
-    assert all(isinstance(pair, Pair) for pair in pairs.values()), pairs
+    # A rule with "!" can make Helm ignore Chart.yaml itself: nothing is rendered then.
     differing = {release for release, pair in pairs.items() if isinstance(pair, Pair) and not pair.equal}
     assert differing <= Affected(before, after).reasons().keys()
