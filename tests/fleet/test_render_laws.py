@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 
 from deployer.changes.affected import Affected
 from deployer.changes.digest import digest
+from deployer.errors import FleetError
+from deployer.fleet.ids import ReleaseId
 from deployer.fleet.values import coalesce, merge
 from deployer.process import run
 from deployer.render.cache import Cache
-from deployer.render.manifests import Pair
+from deployer.render.manifests import Manifests, NotRendered, Pair
+from deployer.render.mask import Masker
 from deployer.render.normalise import objects
 from deployer.render.renderer import Renderer
 from helm_world import HUB_CHART, helm_folder, reef
@@ -50,27 +53,27 @@ class Chart:
 
     def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
         self.folder, self.env = folder, env
-        self._write("chart/Chart.yaml", "apiVersion: v2\nname: outer\nversion: 0.1.0\n")
-        self._write("chart/templates/values.yaml", PRINTS_VALUES)
+        self.write("chart/Chart.yaml", "apiVersion: v2\nname: outer\nversion: 0.1.0\n")
+        self.write("chart/templates/values.yaml", PRINTS_VALUES)
 
-    def _write(self, path: str, text: str) -> Path:
+    def write(self, path: str, text: str) -> Path:
         file = self.folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
         return file
 
     def add_inner(self) -> None:
-        self._write("chart/charts/inner/Chart.yaml", "apiVersion: v2\nname: inner\nversion: 0.1.0\n")
-        self._write("chart/charts/inner/templates/values.yaml", PRINTS_VALUES)
+        self.write("chart/charts/inner/Chart.yaml", "apiVersion: v2\nname: inner\nversion: 0.1.0\n")
+        self.write("chart/charts/inner/templates/values.yaml", PRINTS_VALUES)
 
     def values(self, layers: list[Any], defaults: Any = None, inner: Any = None) -> dict[str, Any]:
         """What Helm makes of the layers, by the name of the chart that prints it."""
-        self._write("chart/values.yaml", json.dumps(defaults or {}))
+        self.write("chart/values.yaml", json.dumps(defaults or {}))
         if inner is not None:
-            self._write("chart/charts/inner/values.yaml", json.dumps(inner))
+            self.write("chart/charts/inner/values.yaml", json.dumps(inner))
         words = []
         for number, layer in enumerate(layers):
-            words += ["--values", str(self._write(f"{number}.yaml", json.dumps(layer)))]
+            words += ["--values", str(self.write(f"{number}.yaml", json.dumps(layer)))]
         text = run([helm_folder() / "helm", "template", "x", "chart", *words], env=self.env, cwd=self.folder).stdout
         return {name.name: json.loads(data["data"]["values"]) for name, data in objects(text).items()}
 
@@ -188,3 +191,28 @@ def test_what_renders_otherwise_is_planned_by_digests(renderer: Renderer, first:
     # A rule with "!" can make Helm ignore Chart.yaml itself: nothing is rendered then.
     differing = {release for release, pair in pairs.items() if isinstance(pair, Pair) and not pair.equal}
     assert differing <= Affected(before, after).reasons().keys()
+
+
+def test_one_release_is_what_a_stranger_renders(renderer: Renderer, chart: Chart) -> None:
+    fleet = fleet_of(printing() | {f"{REEF}/support.values.yaml": "a: 1\n"})
+    made = renderer.render(ReleaseId("reef", "support"), fleet)
+    chart.write("chart/Chart.yaml", printing()["helm-charts/support/Chart.yaml"])
+    values = chart.write("v.yaml", "a: 1\n")
+    words = ["template", "support", "chart", "--namespace", "support", "--values", str(values)]
+    text = run([helm_folder() / "helm", *words], env=chart.env, cwd=chart.folder).stdout
+    assert made == Manifests.of(objects(text), Masker(renderer.cache.key))
+    with pytest.raises(FleetError, match="no hub 'pond'"):
+        renderer.render(ReleaseId("reef", "pond"), fleet)
+
+
+@pytest.mark.parametrize(("said", "fits"), [("v3.22", True), ("v4.0.1", True), ("v2.17.0", False), ("dev", False)])
+def test_helm_3_and_4_will_do(tmp_path: Path, said: str, fits: bool) -> None:
+    """A program that says a version, and renders nothing."""
+    script = tmp_path / "helm"
+    script.write_text(f'#!/bin/sh\n[ "$1" != version ] || echo {said}\n')
+    script.chmod(0o755)
+    fleet = fleet_of(printing())
+    with Renderer({"PATH": f"{tmp_path}:/bin:/usr/bin"}, Cache(tmp_path / "cache")) as renderer:
+        made = renderer.render(ReleaseId("reef", "support"), fleet)
+    assert isinstance(made, Manifests) is fits
+    assert fits or (isinstance(made, NotRendered) and "Helm 3 or 4 is needed" in made.reason)
