@@ -47,8 +47,9 @@ def show_plan(plan: Plan) -> None:
     if plan.releases:
         out.print(plan_table(plan))
     if plan.dropped:
-        dropped = "\n".join(f"  {one.id}: {one.reason}" for one in plan.dropped)
-        out.print(Text(f"Dropped, for nothing would change:\n{dropped}", style="dim"))
+        for reason in sorted({one.reason for one in plan.dropped}):
+            names = ", ".join(str(one.id) for one in plan.dropped if one.reason == reason)
+            out.print(Text(f"Dropped: {reason}: {names}", style="dim"))
     if plan.retired:
         gone = ", ".join(map(str, plan.retired))
         out.print(Text(f"Retired, and left alone: {gone}", style="dim"))
