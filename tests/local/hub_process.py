@@ -119,7 +119,9 @@ class HubProcess:
         users = self.api("GET", "users").json()
         for user in users:
             for server in user["servers"]:
-                self.api("DELETE", f"users/{user['name']}/servers/{server}" if server else f"users/{user['name']}/server")
+                self.api(
+                    "DELETE", f"users/{user['name']}/servers/{server}" if server else f"users/{user['name']}/server"
+                )
         return not any(user["servers"] for user in users)
 
     def api(self, method: str, path: str, body: Any = None, token: str = "health-token") -> httpx.Response:

@@ -32,7 +32,8 @@ def fleet() -> Fleet:
                 "basehub:\n  jupyterhub:\n    singleuser:\n      memory:\n        limit: 2G\n    cull: {every: null}\n"
             ),
             f"{REEF}/ocean.values.yaml": (
-                "basehub:\n  jupyterhub:\n    singleuser: {memory: {limit: 4G}}\n    hub:\n      db: {password: hunter2}\n"
+                "basehub:\n  jupyterhub:\n    singleuser: {memory: {limit: 4G}}\n    hub:\n"
+                "      db: {password: hunter2}\n"
                 "      extraConfig:\n        00-a.b: x = 1\n      list: [{a: 1}, {a: 2}]\n"
             ),
             f"{REEF}/more.jsonnet": "{ own: 2 }",
