@@ -1,6 +1,7 @@
 """Prove that users of a hub can work: make a user, start a server, run code in a kernel, stop it all.
 
-deployer check CLUSTER HUB
+deployer check CLUSTER HUB    one hub
+deployer check CLUSTER        all hubs of a cluster that have a health check, one after the other
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 
 from deployer.cli.context import Context
 from deployer.cli.wiring import checkers, levels, local_target
-from deployer.errors import EXIT_OK, EXIT_ROLLOUT_FAILED
+from deployer.errors import EXIT_OK, EXIT_ROLLOUT_FAILED, TargetError
 from deployer.fleet.ids import Level, ReleaseId
 from deployer.health.diagnose import Diagnosis
 from deployer.plan.ports import Control, Health
@@ -18,22 +19,40 @@ from deployer.plan.ports import Control, Health
 
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("cluster", metavar="CLUSTER", help="the hub's cluster")
-    parser.add_argument("hub", metavar="HUB", help="the hub's name")
+    parser.add_argument("hub", nargs="?", metavar="HUB", help="the hub's name")
     parser.add_argument("--level", choices=("user", "http"), help="default: the hub's `health:`")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="default: deployer.yaml's health.timeout")
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
-    release = context.fleet.release(ReleaseId(args.cluster, args.hub)).id
+    found = [_healthy(args, context, release) for release in _wanted(args, context)]
+    return EXIT_OK if all(found) else EXIT_ROLLOUT_FAILED
+
+
+def _wanted(args: argparse.Namespace, context: Context) -> list[ReleaseId]:
+    if args.hub is not None:
+        return [context.fleet.release(ReleaseId(args.cluster, args.hub)).id]
+    context.fleet.cluster(args.cluster)
+    every = levels(context.fleet).items()
+    return [release for release, level in every if release.cluster == args.cluster and level is not Level.NONE]
+
+
+def _healthy(args: argparse.Namespace, context: Context, release: ReleaseId) -> bool:
     level = Level(args.level) if args.level else levels(context.fleet)[release]
     if level is Level.NONE:
         level = Level.HTTP
     timeout = args.timeout or context.fleet.settings.health.timeout
     control = Control(timeout, say=lambda text: print(f"… {text}", file=sys.stderr))
-    endpoint = local_target(context, release.cluster).endpoint(release)
+    try:
+        endpoint = local_target(context, release.cluster).endpoint(release)
+    except TargetError as error:
+        if args.hub is not None:
+            raise
+        print(f"✗ {release}: {error}")
+        return False
     health = checkers(context)[level].check(release, endpoint, control)
     _show(release, level, health)
-    return EXIT_OK if health.ok else EXIT_ROLLOUT_FAILED
+    return health.ok
 
 
 def _show(release: ReleaseId, level: Level, health: Health) -> None:

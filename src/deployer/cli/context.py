@@ -86,4 +86,4 @@ class Context:
         ignore = folder / ".gitignore"
         if not ignore.exists() or not ignore.stat().st_size:  # a full disk leaves it empty
             ignore.write_text("*\n")
-        return folder
+        return folder.resolve()  # a link, where several work trees share what runs

@@ -45,7 +45,14 @@ def _plan_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--resume", nargs="?", const="", metavar="ID", help="go on with a rollout that was cut (default: the last one)"
     )
-    group.add_argument("--retry-failed", action="store_true", help="with --resume: try what had failed once more")
+    group.add_argument(
+        "--retry-failed", action="store_true", help="with --resume or --rollout-id: try what had failed once more"
+    )
+    group.add_argument("--leg", default="", metavar="NAME", help="write a journal of our own into the rollout's folder")
+    group.add_argument("--record", type=Path, metavar="FILE", help="leave what became of it here, for a pipeline")
+    group.add_argument(
+        "--attempt", type=_above_zero, default=1, metavar="N", help="with --record: how often the pipeline was run"
+    )
 
 
 def _way_options(group: argparse._ArgumentGroup) -> None:

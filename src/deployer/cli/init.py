@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from deployer.cli import workflow
 from deployer.cli.context import Context
 from deployer.errors import EXIT_OK
 from deployer.scaffold.create import commit, new_fleet
@@ -22,6 +23,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, context: Context) -> int:
     new_fleet(context.cwd / args.folder, example=args.example)
+    workflow.write(context.cwd / args.folder)
     committed = not args.no_git and commit(context.cwd / args.folder, context.env)
     print(f"A new fleet is in {args.folder}{', with a first commit' if committed else ''}. Next:")
     print(f"  cd {args.folder}")

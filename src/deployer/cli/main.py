@@ -35,6 +35,9 @@ VERBS: Mapping[str, Verb] = {
     "logs": Verb("logs", "what a hub wrote"),
     "history": Verb("history", "past rollouts"),
     "rollback": Verb("rollback", "take a hub back to an earlier revision"),
+    "filter-jobs": Verb("filter_jobs", "in a pipeline: which production hubs may go ahead"),
+    "state": Verb("state", "in a pipeline: keep what was deployed, for the next plan"),
+    "workflow": Verb("workflow", "the fleet's workflows for GitHub Actions"),
     "unlock": Verb("unlock", "release a lock that was left behind"),
     "down": Verb("down", "stop local hubs; what they hold stays"),
 }

@@ -41,17 +41,35 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--why-not", metavar="CLUSTER/HUB", help="with --since: what of this release was compared and found the same"
     )
+    parser.add_argument(
+        "--select",
+        action="append",
+        default=[],
+        metavar="CLUSTER[/HUB]",
+        help="what is named here, with canaries; commas or spaces may stand between several (may be repeated)",
+    )
+    parser.add_argument("--saved", metavar="FILE", type=Path, help="only show a plan that was saved")
     parser.add_argument("--exit-code", action="store_true", help="exit with 2 where there is something to upgrade")
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
+    if args.saved is not None:
+        from deployer.cli.deploy import read_plan
+
+        _show(read_plan(args.saved), args.format, context)
+        return EXIT_OK
     ways = (args.all, args.since is not None, args.outdated, args.state is not None)
     if args.files and any(ways):
         raise DeployerError("name files, or use one of --all, --since, --outdated and --state: not both")
     if args.why or args.why_not:
         return _explain(args, context)
-    args.outdated = args.outdated or not (args.files or any(ways) or args.files_from is not None or args.label)
-    plan = selection.selected_plan(args, context, args.files, revision=bool(args.save) or args.format == "json")
+    if names := [name for words in args.select for name in words.replace(",", " ").split()]:
+        if args.files or any(ways):
+            raise DeployerError("--select does not go together with other ways to choose")
+        plan = selection.named_plan(context, names)
+    else:
+        args.outdated = args.outdated or not (args.files or any(ways) or args.files_from is not None or args.label)
+        plan = selection.selected_plan(args, context, args.files, revision=bool(args.save) or args.format == "json")
     if args.save:
         save(args.save, codec.dumps(plan))
     _show(plan, args.format, context)

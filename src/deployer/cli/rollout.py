@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deployer.cli.context import Context
+from deployer.cli.legs import write_record
 from deployer.cli.selection import parse_releases
 from deployer.cli.wiring import checkers, levels, local_target, targets
 from deployer.errors import EXIT_INTERRUPTED, DeployerError
@@ -38,7 +39,7 @@ def start(context: Context, plan: Plan, args: argparse.Namespace) -> int:
     if not args.yes and not _agreed(plan):
         return EXIT_INTERRUPTED
     rollout = args.rollout_id or new_id(datetime.now(UTC), secrets.randbits(24))
-    return _carry_out(context, plan, Journal.start(context.state, rollout, plan), chosen, args.format)
+    return _carry_out(context, plan, Journal.start(context.state, rollout, plan, leg=args.leg), chosen, args)
 
 
 def resume(context: Context, args: argparse.Namespace) -> int:
@@ -46,11 +47,11 @@ def resume(context: Context, args: argparse.Namespace) -> int:
 
     :raises DeployerError: there is none, or it is complete, or still being carried out.
     """
-    journal = Journal.find(context.state, args.resume or _last(context))
+    journal = Journal.find(context.state, args.resume or _last(context), leg=args.leg)
     plan = journal.plan()
     chosen = resume_options(journal.record(), plan, retry_failed=args.retry_failed)
     _check_plan(context, part_of(plan, chosen.only) if chosen.only else plan)
-    return _carry_out(context, plan, journal, chosen, args.format)
+    return _carry_out(context, plan, journal, chosen, args)
 
 
 def _last(context: Context) -> str:
@@ -71,6 +72,7 @@ def _options(context: Context, args: argparse.Namespace) -> Options:
         force=args.force,
         only=parse_releases(args.only),
         no_canary=args.reason if args.no_canary else "",
+        retry_failed=args.retry_failed,
         attempts=1,  # the health check has attempts of its own
     )
 
@@ -90,7 +92,8 @@ def _agreed(plan: Plan) -> bool:
     return input("Upgrade them? [y/N] ").strip().lower() in {"y", "yes"}
 
 
-def _carry_out(context: Context, plan: Plan, journal: Journal, chosen: Options, face: str) -> int:
+def _carry_out(context: Context, plan: Plan, journal: Journal, chosen: Options, args: argparse.Namespace) -> int:
+    face = args.format
     with ExitStack() as stack:
         reporter = stack.enter_context(_reporter(face))
         rollout = Rollout(
@@ -104,6 +107,8 @@ def _carry_out(context: Context, plan: Plan, journal: Journal, chosen: Options, 
             origin=Origin.here(sys.argv),
         )
         result = carry_out_plan(rollout)
+    if args.record:
+        write_record(args.record, context, result, args.attempt)
     if face != "json":
         show_result(result, console())
         _show_password(context, result)

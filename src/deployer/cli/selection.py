@@ -18,7 +18,7 @@ from deployer.cli.context import Context
 from deployer.errors import DeployerError
 from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet, cluster_folders, load_fleet
-from deployer.plan.build import build_plan, everything
+from deployer.plan.build import build_plan, everything, named
 from deployer.plan.model import Plan
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"a label of the pull request; {', '.join(Label)} count, others do not (may be repeated)",
     )
     group.add_argument(
+        "--labels-from", metavar="FILE", type=Path, help="labels of the pull request, one on each line of FILE"
+    )
+    group.add_argument(
         "--exact", action="store_true", help="with --since: drop what Helm renders the same at both revisions"
     )
     rendering.add_options(parser)
@@ -70,7 +73,7 @@ def selected_plan(
     fleet = context.fleet
     reasons, before = _reasons(options, context, files)
     reasons, dropped = rendering.exact(options, context, reasons) if options.exact else (reasons, ())
-    labelled = apply_labels(fleet, reasons, options.label)
+    labelled = apply_labels(fleet, reasons, [*options.label, *_labels(options)])
     plan = build_plan(fleet, labelled, before=before, revision=context.revision if revision else "")
     return replace(plan, dropped=rendering.without_planned(dropped, plan.by_id)) if dropped else plan
 
@@ -108,6 +111,18 @@ def _since(context: Context, revision: str) -> tuple[Reasons, Iterable[ReleaseId
     if before is None:
         return affected_by_paths(context.fleet, changed), ()
     return Affected(before, context.fleet, changed, reader=context.inputs).reasons(), before.releases
+
+
+def named_plan(context: Context, names: Iterable[str]) -> Plan:
+    """The plan for clusters (``reef``) and releases (``reef/ocean``, ``reef/support``) by name, canaries included.
+
+    :raises FleetError: no such cluster or hub.
+    """
+    reasons: Reasons = {}
+    for name in names:
+        cluster, _slash, release = name.partition("/")
+        reasons |= named(context.fleet, cluster, [release] if release else [])
+    return build_plan(context.fleet, reasons, revision=context.revision)
 
 
 def parse_release(text: str) -> ReleaseId:
@@ -197,11 +212,17 @@ def _byte(escape: bytes) -> int:
     return _ESCAPED[escape[0]] if len(escape) == 1 else int(escape, 8) & 255
 
 
-def _read(path: Path) -> bytes:
+def _labels(options: argparse.Namespace) -> list[str]:
+    if options.labels_from is None:
+        return []
+    return _read(options.labels_from, "--labels-from").decode("utf-8", "replace").splitlines()
+
+
+def _read(path: Path, option: str = "--files-from") -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise DeployerError(f"--files-from {path}: {error.strerror}") from None
+        raise DeployerError(f"{option} {path}: {error.strerror}") from None
 
 
 def fleet_paths(context: Context, given: Iterable[str]) -> list[str]:

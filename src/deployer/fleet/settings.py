@@ -63,6 +63,12 @@ class Settings(Model):
     rebuild_all_on: tuple[str, ...] = declare(
         TEXTS, "files that touch everything, as glob patterns", default=(), example="[versions.yaml]"
     )
+    install: str = declare(
+        TEXT,
+        "the deployer that the fleet's workflows install, as pip reads it",
+        default="",
+        example="jupyterhub-deployer==0.1.0",
+    )
     limits: Limits = declare(model(Limits), "how much at a time, and how long", default=Limits())
     jsonnet: Jsonnet = declare(model(Jsonnet), "how charts get computed values", default=Jsonnet())
     health: HealthSettings = declare(model(HealthSettings), "the health check", default=HealthSettings())

@@ -1,10 +1,12 @@
 """A plan as the outputs of a step of GitHub Actions, from which the workflow makes its matrices of jobs.
 
-- ``support-and-staging-jobs``: ``[{cluster, provider, support: bool, staging: [hub…], reason}…]``
-- ``prod-hub-jobs``: ``[{cluster, provider, hubs: [hub…], reason}…]``, one hub each as long as that gives no more jobs
-  than GitHub takes, then several of one cluster together
+- ``support-and-staging-jobs``: ``[{cluster, provider, name, leg, only, support: bool, staging: [hub…], reason}…]``
+- ``prod-hub-jobs``: ``[{cluster, provider, name, leg, only, hubs: [hub…], reason}…]``, one hub each as long as that
+  gives no more jobs than GitHub takes, then several of one cluster together
+  (``name`` is for people, ``leg`` is safe in a file's name, ``only`` is what ``deploy --only`` takes)
 - ``has-changes``, ``has-support-or-staging``, ``has-production``: ``true`` or ``false``, for GitHub runs a job once for
   a matrix that is empty
+- ``clusters``: ``["cluster"…]``, those of the plan
 - ``retired``: ``["cluster/hub"…]``
 """
 
@@ -40,6 +42,7 @@ def outputs(plan: Plan) -> dict[str, str]:
         "has-changes": _flag(bool(plan)),
         "has-support-or-staging": _flag(bool(early)),
         "has-production": _flag(bool(late)),
+        "clusters": json.dumps(list(dict.fromkeys(release.id.cluster for release in plan.releases))),
         "retired": json.dumps([str(release) for release in plan.retired]),
     }
     _check(len(early), len(late), sum(map(len, found.values())))
@@ -64,21 +67,25 @@ def _by_cluster(plan: Plan, *, early: bool) -> Clusters:
 
 def _support_and_staging(clusters: Clusters) -> list[dict[str, Any]]:
     return [
-        _job(cluster, releases)
+        _job(cluster, releases, f"early-{number}")
         | {
             "support": any(one.stage is Stage.SUPPORT for one in releases),
             "staging": [one.id.name for one in releases if one.stage is Stage.STAGING],
         }
-        for cluster, releases in clusters.items()
+        for number, (cluster, releases) in enumerate(clusters.items())
     ]
 
 
 def _production(clusters: Clusters) -> list[dict[str, Any]]:
     size = _hubs_together([len(releases) for releases in clusters.values()])
-    return [
-        _job(cluster, part) | {"hubs": [one.id.name for one in part]}
+    parts = [
+        (cluster, releases[start : start + size])
         for cluster, releases in clusters.items()
-        for part in (releases[start : start + size] for start in range(0, len(releases), size))
+        for start in range(0, len(releases), size)
+    ]
+    return [
+        _job(cluster, part, f"prod-{number}") | {"hubs": [one.id.name for one in part]}
+        for number, (cluster, part) in enumerate(parts)
     ]
 
 
@@ -89,11 +96,20 @@ def _hubs_together(counts: Sequence[int]) -> int:
     return next((size for size in sizes if sum(ceil(number / size) for number in counts) <= MAX_JOBS), largest)
 
 
-def _job(cluster: str, releases: Sequence[PlannedRelease]) -> dict[str, Any]:
+def _job(cluster: str, releases: Sequence[PlannedRelease], leg: str) -> dict[str, Any]:
     texts = list(dict.fromkeys(reason.text for release in releases for reason in release.reasons))
     reason = printable("; ".join(texts[:3])) + (f"; and {len(texts) - 3} more" if len(texts) > 3 else "")
     shown = f"{reason[: REASON - 1]}…" if len(reason) > REASON else reason
-    return {"cluster": cluster, "provider": str(releases[0].provider), "reason": shown}
+    names = [release.id.name for release in releases]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return {
+        "cluster": cluster,
+        "provider": str(releases[0].provider),
+        "name": f"{cluster}: {', '.join(names[:3])}{more}",
+        "leg": leg,
+        "only": ",".join(str(release.id) for release in releases),
+        "reason": shown,
+    }
 
 
 def _flag(value: bool) -> str:

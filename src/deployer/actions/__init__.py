@@ -1,0 +1,1 @@
+"""Pipelines: what their jobs hand on to each other, and the workflow files of GitHub Actions."""
