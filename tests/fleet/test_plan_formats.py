@@ -84,6 +84,7 @@ def test_the_outputs_of_a_step(world: World, tmp_path: Path) -> None:
         "has-changes",
         "has-support-or-staging",
         "has-production",
+        "clusters",
         "retired",
     ]
     ends = lines[2::3]
@@ -93,6 +94,9 @@ def test_the_outputs_of_a_step(world: World, tmp_path: Path) -> None:
         {
             "cluster": "reef",
             "provider": "gcp",
+            "name": "reef: ocean",
+            "leg": "prod-0",
+            "only": "reef/ocean",
             "hubs": ["ocean"],
             "reason": f"values ← {REEF}/ocean.values.yaml: a added: 1",
         }

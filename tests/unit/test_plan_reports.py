@@ -99,8 +99,12 @@ def test_an_empty_plan() -> None:
     assert plan_comment(Plan()) == f"{MARKER}\n### Nothing to upgrade.\n"
     assert outputs(Plan()) == {
         "support-and-staging-jobs": "[]", "prod-hub-jobs": "[]", "has-changes": "false",
-        "has-support-or-staging": "false", "has-production": "false", "retired": "[]",
+        "has-support-or-staging": "false", "has-production": "false", "clusters": "[]", "retired": "[]",
     }  # fmt: skip
+
+
+def named(cluster: str, hub: str, number: int) -> dict[str, str]:
+    return {"name": f"{cluster}: {hub}", "leg": f"prod-{number}", "only": f"{cluster}/{hub}"}
 
 
 def test_jobs() -> None:
@@ -115,12 +119,16 @@ def test_jobs() -> None:
     )
     found = outputs(plan)
     assert json.loads(found["support-and-staging-jobs"]) == [
-        {"cluster": "reef", "provider": "gcp", "support": True, "staging": ["staging"], "reason": "a; b"}
-    ]
+        {
+            "cluster": "reef", "provider": "gcp", "name": "reef: support, staging", "leg": "early-0",
+            "only": "reef/support,reef/staging", "support": True, "staging": ["staging"], "reason": "a; b",
+        }
+    ]  # fmt: skip
     assert json.loads(found["prod-hub-jobs"]) == [
-        {"cluster": "atoll", "provider": "gcp", "hubs": ["lagoon"], "reason": "d"},
-        {"cluster": "reef", "provider": "gcp", "hubs": ["coral"], "reason": "c"},
-        {"cluster": "reef", "provider": "gcp", "hubs": ["ocean"], "reason": "c; d; e; and 1 more"},
+        {"cluster": "atoll", "provider": "gcp", "hubs": ["lagoon"], "reason": "d"} | named("atoll", "lagoon", 0),
+        {"cluster": "reef", "provider": "gcp", "hubs": ["coral"], "reason": "c"} | named("reef", "coral", 1),
+        {"cluster": "reef", "provider": "gcp", "hubs": ["ocean"], "reason": "c; d; e; and 1 more"}
+        | named("reef", "ocean", 2),
     ]
     assert (found["has-changes"], found["has-production"]) == ("true", "true")
 
