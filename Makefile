@@ -56,12 +56,12 @@ tools:  ## what tests need and is no Python package: helm, built once from its G
 	else echo "go is missing: unless helm is installed, what Helm renders is NOT tested" >&2; fi
 
 .PHONY: test test-fast lint format docs bench
-test: $(VENV)/installed-dev tools  ## all tests: pure ones, git repositories, real hubs, a real browser
-	$(BIN)/python -m pytest tests/architecture tests/unit tests/fleet -n 2 -q
-	$(BIN)/python -m pytest tests/local -q
+test: $(VENV)/installed-dev tools  ## all tests: pure ones, git repositories, real hubs, a real browser, a real workflow runner
+	$(BIN)/python -m pytest tests/architecture tests/unit tests/fleet tests/actions/test_lint.py -n 2 -q
+	$(BIN)/python -m pytest tests/local tests/actions/test_workflow_runs.py -q
 
 test-fast: $(VENV)/installed-dev  ## the tests that start no hub
-	$(BIN)/python -m pytest tests/architecture tests/unit tests/fleet -n 2 -q
+	$(BIN)/python -m pytest tests/architecture tests/unit tests/fleet tests/actions/test_lint.py -n 2 -q
 
 lint: $(VENV)/installed-dev  ## format, rules, types, docs
 	$(BIN)/ruff format --check .

@@ -1,7 +1,7 @@
 """The workflow carried out by a real runner, push after push, on a fleet of real local hubs.
 
-The pushes build on each other, as those of a fleet do: the tests of this module run in their order. What was deployed is
-read from the deployer's own journals.
+The pushes build on each other, as those of a fleet do: the tests of this module run in their order. What was deployed
+is read from the deployer's own journals.
 """
 
 from __future__ import annotations
