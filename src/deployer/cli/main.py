@@ -45,7 +45,7 @@ VERBS: Mapping[str, Verb] = {
 EXIT_CODES = {
     0: "done, or nothing to do",
     1: "something that you can mend: the message says what and how",
-    2: "there is something to do (plan --exit-code)",
+    2: "there is something to do (plan and status, with --exit-code)",
     3: "some releases failed or were withheld",
     70: "a bug in the deployer: please send the report that it names",
     130: "interrupted",

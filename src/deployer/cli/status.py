@@ -12,15 +12,20 @@ from typing import Any
 
 from deployer.cli.context import Context
 from deployer.cli.wiring import local_target
-from deployer.errors import EXIT_OK
+from deployer.errors import EXIT_CHANGES, EXIT_OK
 from deployer.fleet.cluster import Provider
 from deployer.fleet.ids import ReleaseId, Stage
-from deployer.plan.ports import Observation
+from deployer.plan.ports import Observation, State
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("cluster", nargs="?", metavar="CLUSTER", help="only this cluster")
     parser.add_argument("--repair", action="store_true", help="start again what died")
+    parser.add_argument(
+        "--exit-code",
+        action="store_true",
+        help="exit with 2 where something is not as the repository says, or not running",
+    )
     parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
 
 
@@ -36,7 +41,11 @@ def run(args: argparse.Namespace, context: Context) -> int:
         from deployer.reports.status import show_status
 
         show_status({release: (stages[release], seen) for release, seen in found.items()})
-    return EXIT_OK
+    return EXIT_CHANGES if args.exit_code and any(map(_drifted, found.values())) else EXIT_OK
+
+
+def _drifted(seen: Observation) -> bool:
+    return not seen.wanted or seen.state is not State.RUNNING
 
 
 def _clusters(context: Context, wanted: str | None) -> list[str]:
