@@ -100,6 +100,17 @@ test "$1" = api || exit 1
 test -f "$TEST_LABELS" || { echo "HTTP 503" >&2; exit 1; }
 cat "$TEST_LABELS"
 """
+# The deployer, but for the leg that a test kills: that one dies in the middle of its first upgrade.
+DEPLOYER = f"""#!/bin/bash
+if [ -z "$TEST_KILL" ] || [[ "$*" != *"--leg $TEST_KILL "* ]]; then exec "{BIN}/deployer" "$@"; fi
+"{BIN}/deployer" "$@" &
+until grep --quiet '"act": "upgrade"' "$TEST_SHARED/rollouts/$ROLLOUT/journal-$LEG.jsonl" 2> /dev/null; do
+  kill -0 $! || exit 1
+  sleep 0.05
+done
+kill -KILL $!
+wait $!
+"""
 
 
 @dataclass(frozen=True)
@@ -173,14 +184,17 @@ class RunnerWorld:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
 
-    def push(self, *, lost: str = "") -> Run:
-        """Commit all, push, and let the runner carry the workflow out. ``lost``: artifacts that never arrive."""
+    def push(self, **harm: str) -> Run:
+        """Commit all, push, and let the runner carry the workflow out.
+
+        ``lost``: artifacts that never arrive. ``kill``: a leg that dies in the middle of an upgrade.
+        """
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", "A change")
         self.git("push", "--quiet", "origin", "HEAD:main")
-        return self.run("push", {"ref": "refs/heads/main"}, lost=lost)
+        return self.run("push", {"ref": "refs/heads/main"}, **harm)
 
-    def run(self, event: str, data: Mapping[str, Any], *, lost: str = "") -> Run:
+    def run(self, event: str, data: Mapping[str, Any], *, lost: str = "", kill: str = "") -> Run:
         self.runs += 1
         folder = self.top / f"run-{self.runs}"
         folder.mkdir()
@@ -192,7 +206,7 @@ class RunnerWorld:
         (folder / "event.json").write_text(json.dumps(payload))
         (folder / "artifacts").mkdir()
         done = subprocess.run(
-            self._argv(event, folder, lost),
+            self._argv(event, folder, {"TEST_LOST": lost, "TEST_KILL": kill}),
             cwd=folder / "tree",
             env=self._env(folder),
             capture_output=True,
@@ -204,13 +218,13 @@ class RunnerWorld:
         (folder / "log").write_text(log)
         return Run(done.returncode, log, self.outcomes(f"github-{self.runs}-1"))
 
-    def _argv(self, event: str, folder: Path, lost: str) -> list[str]:
+    def _argv(self, event: str, folder: Path, harm: Mapping[str, str]) -> list[str]:
         env = {
             "TEST_REMOTE": str(self.top / "remote.git"),
             "TEST_SHARED": str(self.shared),
             "TEST_ARTIFACTS": str(folder / "artifacts"),
             "TEST_LABELS": str(self.labels),
-            "TEST_LOST": lost,
+            **harm,
             "GITHUB_RUN_ID": str(self.runs),
             "GITHUB_RUN_ATTEMPT": "1",
             "GITHUB_REPOSITORY": "test/fleet",
@@ -247,7 +261,7 @@ class RunnerWorld:
         """The last outcome of each release, from all journals of a rollout."""
         events = []
         for path in (self.shared / "rollouts" / rollout).glob("*.jsonl"):
-            events += [json.loads(line) for line in path.read_text().splitlines()]
+            events += [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]  # not torn
         ends = sorted((one for one in events if one["event"] == "ReleaseEnded"), key=lambda one: one["at"])
         return {one["release"]: one["outcome"] for one in ends}
 
@@ -308,10 +322,10 @@ def new_world(top: Path, clusters: Mapping[str, list[str]]) -> RunnerWorld:
         folder = top / "actions" / name
         folder.mkdir(parents=True)
         (folder / "action.yml").write_text(text)
-    gh = top / "bin" / "gh"
-    gh.parent.mkdir()
-    gh.write_text(GH)
-    gh.chmod(0o755)
+    (top / "bin").mkdir()
+    for name, text in {"gh": GH, "deployer": DEPLOYER}.items():
+        (top / "bin" / name).write_text(text)
+        (top / "bin" / name).chmod(0o755)
     world.labels.write_text("")
     subprocess.run([*GIT, "init", "--quiet", "--bare", "-b", "main", str(top / "remote.git")], check=True, timeout=60)
     world.git("init", "--quiet", "-b", "main")

@@ -64,7 +64,7 @@ def test_a_canary_fails_on_one_cluster(world: RunnerWorld) -> None:
     run = world.push()
     assert run.red
     assert run.deployed == {"reef/staging": "failed", "reef-two/staging": "succeeded", "reef-two/lagoon": "succeeded"}
-    assert "<code>reef/ocean</code> | withheld | <code>stands behind reef/staging&#58; failed" in run.log
+    assert "<code>reef/ocean</code> | withheld | <code>stands behind reef/staging, which failed&#58;" in run.log
     assert "http_timout" in run.log
     assert "reef/staging" not in world.state()
 
@@ -96,10 +96,24 @@ def test_a_leg_that_leaves_no_record(world: RunnerWorld) -> None:
         "reef-two/staging": "unchanged",
         "reef-two/lagoon": "succeeded",
     }
-    assert "<code>reef/coral</code> | withheld | <code>stands behind reef/staging left no record" in run.log
+    assert "<code>reef/coral</code> | withheld | <code>stands behind reef/staging, which left no record" in run.log
     again = world.push()
     assert not again.red, again.log
     assert again.deployed == {"reef/staging": "unchanged", "reef/coral": "succeeded"}
+
+
+def test_a_leg_is_killed_in_the_middle(world: RunnerWorld) -> None:
+    world.values("reef", "staging", SIMPLE, LIMIT)
+    world.values("reef", "ocean", SIMPLE)
+    run = world.push(kill="early-0-1")
+    assert run.red
+    assert run.deployed == {}
+    assert "<code>reef/ocean</code> | withheld | <code>stands behind reef/staging, which left no record" in run.log
+    assert {"reef/staging", "reef/ocean"} - set(world.state()) == {"reef/staging"}  # ocean is as it was
+    again = world.push()
+    assert not again.red, again.log
+    assert again.deployed["reef/staging"] in {"succeeded", "unchanged"}
+    assert again.deployed["reef/ocean"] == "succeeded"
 
 
 @pytest.mark.parametrize(

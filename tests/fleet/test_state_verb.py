@@ -77,10 +77,10 @@ def test_a_rollout_is_recorded_and_the_next_plan_starts_from_it(world: World, tm
     common = ["--plan", str(plan), "--records", str(records), "--rollout-id", ROLLOUT]
     found = json.loads(ok(world, "filter-jobs", *common, "--format", "json"))
     assert [job["only"] for job in found["jobs"]] == ["atoll/lagoon"]
-    assert found["withheld"] == dict.fromkeys(("reef/coral", "reef/ocean"), "reef/staging: failed")
+    assert found["withheld"] == dict.fromkeys(("reef/coral", "reef/ocean"), "reef/staging, which failed")
     message = tmp_path / "message.json"
     said = ok(world, "state", *common, "--push", "origin", "--message", str(message), "--url", "https://x/1", code=3)
-    assert "reef/ocean: withheld: stands behind reef/staging: failed" in said
+    assert "reef/ocean: withheld: stands behind reef/staging, which failed" in said
     assert {str(one) for one in state(world, remote)} == {"atoll/staging", "atoll/support", "reef/support"}
     text = json.loads(message.read_text())["text"]
     assert text.startswith("7 releases: ")
@@ -131,7 +131,7 @@ def test_a_record_that_cannot_be_read_counts_as_lost(world: World, tmp_path: Pat
     said = world.run("filter-jobs", "--plan", str(plan), "--records", str(records), "--rollout-id", ROLLOUT)
     assert said.code == 0
     assert "a record that cannot be read counts as lost" in said.err
-    assert said.out == "reef/ocean: withheld: stands behind reef/staging left no record\n"
+    assert said.out == "reef/ocean: withheld: stands behind reef/staging, which left no record\n"
 
 
 def test_the_outputs_for_the_workflow(world: World, tmp_path: Path) -> None:
@@ -143,7 +143,10 @@ def test_the_outputs_for_the_workflow(world: World, tmp_path: Path) -> None:
     lines = output.read_text().splitlines()
     assert [line.partition("<<")[0] for line in lines[::3]] == ["prod-hub-jobs", "has-production"]
     assert lines[1::3] == ["[]", "false"]
-    assert "<code>reef/ocean</code> | withheld | <code>stands behind reef/staging left no record" in summary.read_text()
+    assert (
+        "<code>reef/ocean</code> | withheld | <code>stands behind reef/staging, which left no record"
+        in summary.read_text()
+    )
 
 
 @pytest.mark.parametrize(

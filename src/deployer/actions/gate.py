@@ -64,8 +64,8 @@ def merged(
 
 
 def _why_not(behind: Iterable[ReleaseId], known: Entries) -> str:
-    """Why what stands behind these may not go ahead; "" where it may."""
-    return "; ".join(_said(one, known) for one in sorted(behind) if not _good(one, known))
+    """Behind what stands that may not go ahead; "" where it may."""
+    return "; behind ".join(_said(one, known) for one in sorted(behind) if not _good(one, known))
 
 
 def _good(release: ReleaseId, known: Entries) -> bool:
@@ -75,8 +75,13 @@ def _good(release: ReleaseId, known: Entries) -> bool:
 def _said(release: ReleaseId, known: Entries) -> str:
     entry = known.get(release)
     if entry is None:
-        return f"{release} {NO_RECORD}"
-    return f"{release}: {entry.outcome}" + (f": {entry.cause}" if entry.cause else "")
+        return f"{release}, which {NO_RECORD}"
+    return f"{release}, which {_WAS.get(entry.outcome, 'has not succeeded')}" + (
+        f": {entry.cause}" if entry.cause else ""
+    )
+
+
+_WAS = {"failed": "failed", "withheld": "was withheld", "cancelled": "was cancelled"}
 
 
 def _ended(release: ReleaseId, known: Entries, withheld: Mapping[ReleaseId, str]) -> Ended:

@@ -51,20 +51,32 @@ def entries(outcomes: dict[str, str]) -> dict[ReleaseId, Entry]:
         ({}, "atoll/lagoon ree/ocean reef/ocean reef/ocean-two", {}),
         ({"reef/staging": "unchanged"}, "atoll/lagoon ree/ocean reef/ocean reef/ocean-two", {}),
         # a failed canary holds back those behind it, and those alone
-        ({"reef/staging": "failed"}, "atoll/lagoon ree/ocean reef/ocean-two", {"reef/ocean": "reef/staging: failed"}),
+        (
+            {"reef/staging": "failed"},
+            "atoll/lagoon ree/ocean reef/ocean-two",
+            {"reef/ocean": "reef/staging, which failed"},
+        ),
         ({"reef/staging-two": "cancelled"}, "atoll/lagoon ree/ocean reef/ocean", {"reef/ocean-two": "cancelled"}),
         # failed support holds back all of its cluster, and nothing of one whose name is part of it
         (
             {"reef/support": "failed", "reef/staging": "withheld", "reef/staging-two": "withheld"},
             "atoll/lagoon ree/ocean",
-            {"reef/ocean": "reef/support: failed", "reef/ocean-two": "reef/support: failed"},
+            {"reef/ocean": "reef/support, which failed", "reef/ocean-two": "reef/support, which failed"},
         ),
-        ({"ree/support": "failed"}, "atoll/lagoon reef/ocean reef/ocean-two", {"ree/ocean": "ree/support: failed"}),
+        (
+            {"ree/support": "failed"},
+            "atoll/lagoon reef/ocean reef/ocean-two",
+            {"ree/ocean": "ree/support, which failed"},
+        ),
         # no record is no success
-        ({"reef/staging": ""}, "atoll/lagoon ree/ocean reef/ocean-two", {"reef/ocean": "reef/staging left no record"}),
+        (
+            {"reef/staging": ""},
+            "atoll/lagoon ree/ocean reef/ocean-two",
+            {"reef/ocean": "reef/staging, which left no record"},
+        ),
         (dict.fromkeys(EARLY, ""), "atoll/lagoon", {"ree/ocean": "no record", "reef/ocean": "no record"}),
         # a word that nobody knows is no success either
-        ({"reef/staging": "SUCCEEDED"}, "atoll/lagoon ree/ocean reef/ocean-two", {"reef/ocean": "SUCCEEDED"}),
+        ({"reef/staging": "SUCCEEDED"}, "atoll/lagoon ree/ocean reef/ocean-two", {"reef/ocean": "not succeeded"}),
     ],
 )
 def test_who_goes_ahead(changed, go, why):
@@ -150,7 +162,7 @@ def test_what_became_of_each_release():
         "reef/ocean": "withheld",
         "reef/ocean-two": "lost",  # it was let go ahead, and nobody knows what came of it
     }
-    assert found[ReleaseId("reef", "ocean")].cause == "stands behind reef/staging left no record"
+    assert found[ReleaseId("reef", "ocean")].cause == "stands behind reef/staging, which left no record"
 
 
 @pytest.mark.parametrize(
