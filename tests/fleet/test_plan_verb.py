@@ -351,7 +351,7 @@ def test_help_and_no_arguments(world: World, tmp_path: Path) -> None:
     said = world.run(cwd=tmp_path)
     assert said.code == 0
     assert said.out.startswith("usage: deployer [--fleet DIR] VERB …")
-    assert "  plan      which releases a change touches, and why" in said.out
+    assert "  plan         which releases a change touches, and why" in said.out
     assert world.run("--help", cwd=tmp_path).out == said.out
     assert world.run("--version", cwd=tmp_path).out.startswith("deployer ")
     assert "--since REV" in world.run("plan", "--help", cwd=tmp_path).out
