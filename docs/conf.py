@@ -24,7 +24,7 @@ suppress_warnings: list[str] = []
 html_theme = "furo"
 html_title = "jupyterhub-deployer"
 html_static_path = ["_static"]
-html_css_files = ["wide-tables.css"]
+html_css_files = ["tables.css"]
 html_show_sphinx = False
 html_copy_source = False
 # Real output is no program: it is shown as it came.

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from deployer.cli.main import EXIT_CODES, VERBS, parser, verb_parser
 from deployer.fleet.cluster import Aws, Azure, Cluster, Gcp, Hub, Kubeconfig, Local, Support
-from deployer.fleet.ids import Level
 from deployer.fleet.schema import Key, keys_of
 from deployer.fleet.settings import HealthSettings, Jsonnet, Limits, Settings
 from deployer.health.diagnose import Diagnosis
@@ -67,7 +66,7 @@ def _default(key: Key, field: dataclasses.Field[object]) -> str:
     if key.required:
         return "required"
     if key.kind.models or field.default_factory is not dataclasses.MISSING or field.default in (None, "", ()):
-        return "–"
+        return ""
     if isinstance(field.default, bool):
         return f"`{str(field.default).lower()}`"
     return f"`{field.default:g}`" if isinstance(field.default, float) else f"`{field.default}`"
@@ -151,10 +150,6 @@ def scopes() -> str:
     return "\n".join(f"- `{scope}`" for scope in SCOPES) + "\n"
 
 
-def levels() -> str:
-    return f"One of {', '.join(f'`{level}`' for level in Level)}; `{Level.USER}` by default.\n"
-
-
 def treatments() -> str:
     return f"{len(table())} keys of the chart, version {CHART_VERSION}.\n\n{markdown_table()}"
 
@@ -187,7 +182,6 @@ PARTS: dict[str, Callable[[], str]] = {
     "exit-codes": exit_codes,
     "diagnoses": diagnoses,
     "scopes": scopes,
-    "levels": levels,
     "treatments": treatments,
     "events": events,
 }

@@ -6,27 +6,33 @@ Paths are relative to the fleet's folder, which may be any folder of the reposit
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from deployer.errors import CommandError, FleetError
+from deployer.errors import CommandError, FleetError, Place
 from deployer.fleet.tree import follow
 from deployer.process import Result, run
 
 
 @dataclass(frozen=True)
 class WorkTree:
-    """The files as they are on disk, committed or not."""
+    """The files as they are on disk, committed or not.
+
+    ``ignoring`` gives the paths that git ignores, folders with a slash at their end; it is asked once, if at all.
+    """
 
     root: Path
+    ignoring: Callable[[], Collection[str]] = frozenset
 
     def read(self, path: str) -> bytes:
         try:
             return Path(f"{self.root}/{path}").read_bytes()  # a path that starts with "/" is below the root too
-        except (NotADirectoryError, IsADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise FileNotFoundError(path) from None
+        except OSError as error:
+            raise FleetError(f"cannot be read: {error.strerror}", Place(path)) from None
 
     def is_file(self, path: str) -> bool:
         return os.path.isfile(f"{self.root}/{path}")  # noqa: PTH113 - ten times as fast, and asked for each cluster
@@ -39,6 +45,13 @@ class WorkTree:
 
     def trail(self, path: str) -> tuple[str, ...]:
         return follow(path, self._link)
+
+    @cached_property
+    def _ignored(self) -> frozenset[str]:
+        return frozenset(self.ignoring())
+
+    def ignored(self, path: str) -> bool:
+        return path in self._ignored or f"{path}/" in self._ignored
 
     def _link(self, path: str) -> str | None:
         try:
@@ -121,6 +134,15 @@ class Repository:
         untracked = self.git("ls-files", "--others", "--exclude-standard", "-z", "--", ".").raw
         return sorted({_text(name) for name in (tracked + untracked).split(b"\0") if name})
 
+    def ignored(self) -> frozenset[str]:
+        """The paths below the folder that git ignores, folders with a slash at their end; none without a repository."""
+        words = ["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z", "--", "."]
+        try:
+            found = self.git(*words, check=False)
+        except CommandError:
+            return frozenset()
+        return frozenset(_text(name) for name in found.raw.split(b"\0") if name) if found.ok else frozenset()
+
     def at(self, revision: str) -> GitTree:
         """The files below the folder as they were.
 
@@ -170,6 +192,9 @@ class GitTree:
         if not self._entries.get(path, ("", False))[1]:
             return None
         return self._content(path).decode("utf-8", "surrogateescape")
+
+    def ignored(self, path: str) -> bool:  # noqa: ARG002 - as the protocol has it
+        return False
 
     def _end(self, path: str) -> str:
         return self.trail(path)[-1]

@@ -121,6 +121,8 @@ def _end(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
             return child.communicate(timeout=GRACE)
         except subprocess.TimeoutExpired as late:
             said = late.stdout or b"", late.stderr or b""
+            if child.poll() is not None:
+                break
     # Something that left the group holds the pipes open: we let go of them, and of it.
     for pipe in filter(None, (child.stdin, child.stdout, child.stderr)):
         pipe.close()

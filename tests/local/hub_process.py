@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 
@@ -141,12 +142,20 @@ class HubProcess:
 
     def log_in(self, name: str, password: str = PASSWORD) -> tuple[int, str]:
         """Status and place where a person ends who fills in the form."""
-        with httpx.Client(follow_redirects=True, trust_env=False, timeout=30) as http:
-            page = http.get(f"{self.url}hub/login")
-            xsrf = re.search(r'name="_xsrf" value="([^"]+)"', page.text)
-            form = {"username": name, "password": password, "_xsrf": xsrf[1] if xsrf else ""}
-            done = http.post(f"{self.url}hub/login?next={self.base_url}hub/home", data=form)
+        with self.browser() as http:
+            done = self.fill_in(http, "hub/login", {"username": name, "password": password}, then="hub/home")
             return done.status_code, done.url.path
+
+    def browser(self) -> httpx.Client:
+        return httpx.Client(follow_redirects=True, trust_env=False, timeout=60)
+
+    def fill_in(self, http: httpx.Client, path: str, form: Mapping[str, str], then: str = "") -> httpx.Response:
+        """Send the form of a page of the hub."""
+        page = http.get(f"{self.url}{path}")
+        token = re.search(r'name="_xsrf" value="([^"]+)"|_xsrf=([^"&]+)"', page.text)
+        assert token, page.text
+        after = f"?next={self.base_url}{then}" if then else ""
+        return http.post(f"{self.url}{path}{after}", data={**form, "_xsrf": token[1] or unquote(token[2])})
 
     def _start(self, name: str, argv: tuple[str, ...], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("ab") as log:

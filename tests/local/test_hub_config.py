@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from hub_process import HubProcess, wait_until
+from hub_process import PASSWORD, HubProcess, wait_until
 
 pytestmark = pytest.mark.local
 
@@ -162,6 +162,23 @@ def test_a_server_of_a_profile_sees_its_environment_and_its_files(rich: HubProce
     assert httpx.get(f"{url}api/status", headers=headers, trust_env=False).status_code == 200
     assert (rich.folder / "logs" / "users" / "eve@reef.org.log").stat().st_size > 0
     assert "singleuser.extraFiles.elsewhere" in rich.report["not_applied"]
+
+
+def test_a_person_chooses_a_profile_in_the_form(rich: HubProcess) -> None:
+    with rich.browser() as http:
+        rich.fill_in(http, "hub/login", {"username": "ada", "password": PASSWORD}, then="hub/home")
+        page = http.get(f"{rich.url}hub/spawn").text
+        assert "Small one" in page
+        assert "profile-option-large--tool" in page
+        rich.fill_in(http, "hub/spawn", {"profile": "large", "profile-option-large--tool": "tree"})
+    wait_until(lambda: rich.server("ada").get("ready"), lambda: rich.log)
+    env = server_process(rich, "ada").environ()
+    assert (env["SIZE"], env["JUPYTERHUB_DEFAULT_URL"]) == ("large", "/tree")
+
+
+def test_people_are_told_of_the_local_log_in(rich: HubProcess) -> None:
+    with rich.browser() as http:
+        assert "A local log-in in place of CILogonOAuthenticator" in http.get(f"{rich.url}hub/login").text
 
 
 def test_the_first_profile_is_the_default_and_leaves_no_trace_of_the_one_before(rich: HubProcess) -> None:

@@ -185,6 +185,9 @@ def test_a_killed_ingress_comes_back(ocean):
     ocean.kill("ingress", SUPPORT)
     assert ocean.upgrade(SUPPORT).changed is True
     target_world.wait_until(lambda: ocean.page("hub/health") == 200)
+    ocean.kill("ingress", SUPPORT)
+    ocean.upgrade()  # a hub's upgrade brings it back too: its address leads through it
+    assert ocean.page("hub/health") == 200
 
 
 def test_a_first_install_that_fails_leaves_nothing_running(world):

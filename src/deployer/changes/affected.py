@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer.changes.difference import ABSENT, KeyChange, key_changes, same
-from deployer.changes.inputs import MISSING, SHA256, InputReader, Inputs, Part, readable
+from deployer.changes.inputs import InputReader, Inputs, Part, readable
 from deployer.changes.paths import Reasons, affected_by_paths
 from deployer.changes.reasons import Reason, Rule
+from deployer.errors import FleetError
+from deployer.fleet import jsonnet
 from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet, Release, cluster_file, is_encrypted
+from deployer.fleet.tree import Tree
 
 NAMED = 3  # keys that a reason names before it counts
 
@@ -39,22 +42,26 @@ class Comparison:
         if self.before is None:
             return ()
         old = self.before.parts
-        return tuple(
-            name
-            for name, part in self.after.parts.items()
-            if name in old and not any(key_changes(old[name].content, part.content))
-        )
+        return tuple(name for name, part in self.after.parts.items() if name in old and not _differs(old[name], part))
 
 
 class Affected:
     """Compares the fleet with what it was.
 
     :param changed: the paths that differ, where they are known: releases that read none of them are not looked at.
+    :param reader: reads the fleet as it is now; given where it has read some of it already.
     """
 
-    def __init__(self, before: Fleet, after: Fleet, changed: Iterable[str] | None = None) -> None:
+    def __init__(
+        self,
+        before: Fleet,
+        after: Fleet,
+        changed: Iterable[str] | None = None,
+        *,
+        reader: InputReader | None = None,
+    ) -> None:
         self.before, self.after = before, after
-        self._old, self._new = InputReader(before), InputReader(after)
+        self._old, self._new = InputReader(before), reader or InputReader(after)
         self._candidates = None if changed is None else self._readers(list(changed))
 
     def _readers(self, changed: list[str]) -> frozenset[ReleaseId]:
@@ -90,22 +97,20 @@ class Affected:
             return Comparison(release.id, None, after, (reason,))
         if before.digest == after.digest:
             return Comparison(release.id, before, after, ())
-        return Comparison(
-            release.id, before, after, tuple(sorted(set(self._reasons(earlier, release, before, after, whole))))
-        )
+        reasons = tuple(sorted(set(self._reasons(earlier, release, before, after, whole))))
+        return Comparison(release.id, before, after, reasons)
 
     def _reasons(
         self, earlier: Release, release: Release, before: Inputs, after: Inputs, whole: bool
     ) -> Iterator[Reason]:
         for name in sorted(before.parts.keys() | after.parts.keys()):
             old, new = before.parts.get(name), after.parts.get(name)
-            part = new or old
-            if part is None or (old and new and not any(key_changes(old.content, new.content))):
+            if old and new and not _differs(old, new):
                 continue
-            if part.rule is Rule.VALUES and not any(_is_bytes(side.content) for side in (old, new) if side):
+            if all(side is None or (side.rule is Rule.VALUES and not side.opaque) for side in (old, new)):
                 yield from self._values_reasons(earlier, release, old, new, whole)
             else:
-                yield _part_reason(part, old, new, whole)
+                yield self._part_reason(old, new, whole)
 
     def _values_reasons(
         self, earlier: Release, release: Release, old: Part | None, new: Part | None, whole: bool
@@ -115,7 +120,7 @@ class Affected:
         for change in key_changes(old.content if old else {}, new.content if new else {}):
             by_file.setdefault(self._culprit(earlier, release, change.path), []).append(change)
         for file, changes in by_file.items():
-            yield _reason(Rule.VALUES, file, changes, whole)
+            yield self._reason(Rule.VALUES, file, _named(changes, whole))
 
     def _culprit(self, earlier: Release, release: Release, path: tuple[str, ...]) -> str:
         """The last file whose own word on the key differs; cluster.yaml where only the order of files does."""
@@ -131,28 +136,64 @@ class Affected:
             return ABSENT
         here: Any = reader.layer(release, file)
         for key in path:
-            here = here.get(key, ABSENT) if isinstance(here, dict) else ABSENT
+            here = _below(here, key)
         return here
 
+    def _part_reason(self, old: Part | None, new: Part | None, whole: bool) -> Reason:
+        """Of two sides that differ, of which one may not be there."""
+        part = new or old
+        assert part is not None  # noqa: S101 - for the type checker: one of the two is there
+        if old is None or new is None:
+            return self._reason(part.rule, part.file, "added" if old is None else "removed")
+        if old.opaque or new.opaque:
+            return self._reason(part.rule, part.file, "")
+        return self._reason(part.rule, part.file, _named(list(key_changes(old.content, new.content)), whole))
 
-def _part_reason(part: Part, old: Part | None, new: Part | None, whole: bool) -> Reason:
-    if old is None or new is None:
-        return Reason(
-            part.rule, f"{_WHAT[part.rule]} ← {part.file}: {'added' if old is None else 'removed'}", (part.file,)
-        )
-    if _is_bytes(old.content) or _is_bytes(new.content):
-        return Reason(part.rule, f"{_WHAT[part.rule]} ← {part.file}", (part.file,))
-    return _reason(part.rule, part.file, list(key_changes(old.content, new.content)), whole)
+    def _reason(self, rule: Rule, file: str, what: str) -> Reason:
+        """The chain from what changed to the release: the file may only lead to it, by a link or an import."""
+        through = self._through(file)
+        chain = " ← ".join([_WHAT[rule], file, *([", ".join(through)] if through else [])])
+        return Reason(rule, f"{chain}: {what}" if what else chain, tuple(sorted({file, *through})))
+
+    def _through(self, file: str) -> list[str]:
+        """What a file leads to, by a symbolic link or an import, and that differs."""
+        read = _reads(self.before.tree, file) | _reads(self.after.tree, file)
+        return sorted(path for path in read - {file} if self._path_differs(path))
+
+    def _path_differs(self, path: str) -> bool:
+        return _content(self.before.tree, path) != _content(self.after.tree, path)
 
 
-def _is_bytes(content: object) -> bool:
-    return isinstance(content, dict) and content.keys() <= {SHA256, MISSING}
+def _below(value: Any, key: str) -> Any:
+    """One step of a key's path: into a map, or (``[2]``) into a list."""
+    if isinstance(value, dict):
+        return value.get(key, ABSENT)
+    number = key.strip("[]")
+    if isinstance(value, list) and number.isdecimal() and int(number) < len(value):
+        return value[int(number)]
+    return ABSENT
 
 
-def _reason(rule: Rule, file: str, changes: list[KeyChange], whole: bool) -> Reason:
+def _reads(tree: Tree, file: str) -> set[str]:
+    """The file, what symbolic links on the way to it lead to, and (of jsonnet) all that it imports."""
+    return {*tree.trail(file), *(jsonnet.imports(tree, file) if file.endswith(".jsonnet") else ())}
+
+
+def _content(tree: Tree, path: str) -> bytes | None:
+    try:
+        return tree.read(path)
+    except (FileNotFoundError, FleetError):
+        return None
+
+
+def _differs(old: Part, new: Part) -> bool:
+    return old.opaque is not new.opaque or any(key_changes(old.content, new.content))
+
+
+def _named(changes: list[KeyChange], whole: bool) -> str:
     named = changes if whole else changes[:NAMED]
     rest = f" and {len(changes) - len(named)} more" if len(changes) > len(named) else ""
-    return Reason(rule, f"{_WHAT[rule]} ← {file}: {'; '.join(map(str, named))}{rest}", (file,))
+    return f"{'; '.join(map(str, named))}{rest}"
 
 
 def why_not(comparison: Comparison) -> list[str]:

@@ -43,7 +43,7 @@ def outdated(fleet: Fleet, deployed: Mapping[ReleaseId, Deployed], fleet_at: Cal
             continue
         if known is not None and known.revision not in comparisons:
             before = fleet_at(known.revision) if known.revision else None
-            comparisons[known.revision] = Affected(before, fleet) if before else None
+            comparisons[known.revision] = Affected(before, fleet, reader=reader) if before else None
         if reasons := _reasons(release.id, known, fleet, comparisons):
             found[release.id] = reasons
     return found

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from deployer.fleet.masking import MASK, printable, shown
+
 ABSENT: Any = object()
-MASK = "***"
-SHOWN = 40  # characters of a value
-_SECRET = re.compile(r"password|secret|token|api_?key|private_?key|crypt", re.IGNORECASE)
 
 
 class KeyChange(NamedTuple):
@@ -22,19 +20,27 @@ class KeyChange(NamedTuple):
 
     @property
     def name(self) -> str:
-        return ".".join(self.path)
+        return printable(".".join(self.path).replace(".[", "["))
 
     def __str__(self) -> str:
-        masked = any(_SECRET.search(part) for part in self.path)
         if self.before is ABSENT:
-            return f"{self.name} added: {shown(self.after, masked=masked)}"
+            return f"{self.name} added: {shown(self.after, self.path)}"
         if self.after is ABSENT:
-            return f"{self.name} removed: was {shown(self.before, masked=masked)}"
-        return f"{self.name} {shown(self.before, masked=masked)} → {shown(self.after, masked=masked)}"
+            return f"{self.name} removed: was {shown(self.before, self.path)}"
+        before, after = shown(self.before, self.path), shown(self.after, self.path)
+        if before == after != MASK:
+            return f"{self.name} differs in what is too long to show"
+        return f"{self.name} {before} → {after}"
 
 
 def key_changes(before: Any, after: Any, path: tuple[str, ...] = ()) -> Iterator[KeyChange]:
-    """Every key that differs, as deep as both sides are maps, sorted."""
+    """Every key that differs, as deep as both sides are maps, or lists of one length; sorted."""
+    if before is after:
+        return
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for number, sides in enumerate(zip(before, after, strict=True)):
+            yield from key_changes(*sides, (*path, f"[{number}]"))
+        return
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted(before.keys() | after.keys(), key=str):
             yield from key_changes(before.get(key, ABSENT), after.get(key, ABSENT), (*path, str(key)))
@@ -43,18 +49,7 @@ def key_changes(before: Any, after: Any, path: tuple[str, ...] = ()) -> Iterator
 
 
 def same(before: Any, after: Any) -> bool:
-    """Equal, with the types that JSON tells apart: ``1`` is not ``true``."""
-    if before is ABSENT or after is ABSENT:
+    """Equal, with the types that JSON tells apart: ``1`` is not ``true``. The order of keys does not count."""
+    if before is ABSENT or after is ABSENT or before is after:
         return before is after
-    return type(before) is type(after) and bool(before == after) and json.dumps(before) == json.dumps(after)
-
-
-def shown(value: Any, *, masked: bool = False) -> str:
-    """A value in one short line; what may be a secret is masked."""
-    if masked and not isinstance(value, (bool, type(None))):
-        return MASK
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    line = " ".join(text.split())
-    if isinstance(value, (dict, list)) and _SECRET.search(line):
-        return MASK
-    return f"{line[: SHOWN - 1]}…" if len(line) > SHOWN else line or "''"
+    return bool(before == after) and json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True)

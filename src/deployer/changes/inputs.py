@@ -7,6 +7,7 @@ comments, order and format do not. What cannot be parsed here (templates, encryp
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
@@ -26,20 +27,25 @@ from deployer.fleet.repository import Fleet, Release, cluster_file, is_encrypted
 from deployer.fleet.tree import files_below
 from deployer.fleet.values import Values, merge, read_values
 
-SHA256, MISSING = "$sha256", "$missing"  # no key of a values file begins so
-_PARSED = frozenset({"Chart.yaml", "Chart.lock", "values.yaml", "values.yml"})
+# What Helm itself parses, in a chart and in those that are vendored below it.
+_PARSED = re.compile(r"(charts/[^/]+/)*(Chart\.yaml|Chart\.lock|requirements\.yaml|requirements\.lock|values\.ya?ml)")
 _UNREAD = frozenset({"README.md", IGNORE_FILE})
+_COMPUTING = (".jsonnet", ".libsonnet")
 # Of a lock file: when it was written says nothing about what it locks.
 _LOCK_NOISE = frozenset({"generated"})
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One input: what kind it is, the file that it comes from, and its content, ready for :func:`digest`."""
+    """One input: what kind it is, the file that it comes from, and its content, ready for :func:`digest`.
+
+    ``content`` is what the file says, or with ``opaque`` the digest of its bytes.
+    """
 
     rule: Rule
     file: str
     content: Any
+    opaque: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class Inputs:
     @cached_property
     def digest(self) -> str:
         """One text for all of them: the same where nothing changed."""
-        return digest({name: part.content for name, part in self.parts.items()})
+        return digest({name: [part.opaque, part.content] for name, part in self.parts.items()})
 
 
 class InputReader:
@@ -59,14 +65,15 @@ class InputReader:
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
-        self._shared: dict[str, Any] = {}
+        self._shared: dict[object, Any] = {}
 
     def inputs(self, release: Release) -> Inputs:
         """All inputs of a release.
 
         :raises FleetError: a values file, a jsonnet file or a Chart.yaml cannot be parsed.
         """
-        return Inputs(dict(self._parts(release)))
+        found: Inputs = self._once(("inputs", release.id), lambda: Inputs(dict(self._parts(release))))
+        return found
 
     def _parts(self, release: Release) -> Iterator[tuple[str, Part]]:
         entry = cluster_file(release.id.cluster)
@@ -75,11 +82,11 @@ class InputReader:
         yield from self._values(release)
         for name in ("chart_override", "domain_override"):
             if path := getattr(release, name):
-                yield name, Part(Rule.OVERRIDE, path, self._override(path))
+                yield name, self._override(path)
         for chart in self._closure(release):
             yield from self._chart(release, chart)
         for path in self._everything():
-            yield f"fleet:{path}", Part(Rule.FLEET, path, self._bytes(path))
+            yield f"fleet:{path}", Part(Rule.FLEET, path, self._bytes(path), opaque=True)
 
     # cluster.yaml
 
@@ -109,11 +116,9 @@ class InputReader:
     def _values(self, release: Release) -> Iterator[tuple[str, Part]]:
         """Plain layers merged with their neighbours, and between them the bytes of encrypted ones, in order."""
         for number, run in enumerate(self._runs(release)):
-            if self._is_plain(run[0]):
-                content: Any = merge(self.layer(release, path) for path in run)
-            else:
-                content = self._bytes(run[0])
-            yield f"values:{number}", Part(Rule.VALUES, run[-1], content)
+            plain = self._is_plain(run[0])
+            content: Any = merge(self.layer(release, path) for path in run) if plain else self._bytes(run[0])
+            yield f"values:{number}", Part(Rule.VALUES, run[-1], content, opaque=not plain)
 
     def _runs(self, release: Release) -> Iterator[list[str]]:
         for plain, paths in [(plain, list(paths)) for plain, paths in groupby(release.values_files, self._is_plain)]:
@@ -128,8 +133,14 @@ class InputReader:
         :raises FleetError: it cannot be parsed.
         """
         if path.endswith(".jsonnet"):
-            return jsonnet.evaluate(self.fleet.tree, path, self.fleet.ext_vars(release))
-        found: Values = self._once(f"values:{path}", lambda: read_values(self.fleet.tree, path))
+            return self._evaluated(release, path)
+        found: Values = self._once(("values", path), lambda: read_values(self.fleet.tree, path))
+        return found
+
+    def _evaluated(self, release: Release, path: str) -> Values:
+        ext_vars = self.fleet.ext_vars(release)
+        name = ("jsonnet", path, tuple(sorted(ext_vars.items())))
+        found: Values = self._once(name, lambda: jsonnet.evaluate(self.fleet.tree, path, ext_vars))
         return found
 
     # Charts
@@ -138,29 +149,37 @@ class InputReader:
         return self.fleet.charts.closure(release.chart, release.chart_override)
 
     def _chart(self, release: Release, chart: Chart) -> Iterator[tuple[str, Part]]:
-        own = self._once(f"chart:{chart.folder}", lambda: dict(self._chart_files(chart.folder)))
         replaced = {f"{chart.folder}/{name}" for name in ("Chart.yaml", "Chart.lock")}
         overridden = bool(release.chart_override) and chart.folder == release.chart
-        for path, content in own.items():
-            if not (overridden and path in replaced):
-                yield f"chart:{path}", Part(Rule.CHART, path, content)
-        yield from self._computed(release, chart)
+        for name, part in self._once(("chart", chart.folder), lambda: dict(self._chart_files(chart.folder))).items():
+            if not (overridden and part.file in replaced):
+                yield name, part
+        if path := self._computed(chart.folder):
+            yield f"computed:{path}", Part(Rule.CHART, path, self._evaluated(release, path))
 
-    def _computed(self, release: Release, chart: Chart) -> Iterator[tuple[str, Part]]:
+    def _computed(self, folder: str) -> str:
+        """The jsonnet file that computes the values of the chart in this folder; "" where there is none."""
         name = self.fleet.settings.jsonnet.chart_values
-        path = f"{chart.folder}/{name}"
-        if name and self.fleet.tree.is_file(path):
-            rendered = jsonnet.evaluate(self.fleet.tree, path, self.fleet.ext_vars(release))
-            yield f"computed:{path}", Part(Rule.CHART, path, rendered)
+        path = f"{folder}/{name}"
+        return path if name and self.fleet.tree.is_file(path) else ""
 
-    def _chart_files(self, folder: str) -> Iterator[tuple[str, Any]]:
-        tree, computed = self.fleet.tree, self.fleet.settings.jsonnet.chart_values
+    def _chart_files(self, folder: str) -> Iterator[tuple[str, Part]]:
+        tree, computing = self.fleet.tree, self._computing(folder)
         rules = f"{folder}/{IGNORE_FILE}"
         ignore = Ignore(tree.read(rules).decode(errors="replace").splitlines() if tree.is_file(rules) else ())
         for path in files_below(tree, folder):
             inner = path[len(folder) + 1 :]
-            if inner not in _UNREAD and inner != computed and not ignore.ignores(inner):
-                yield path, self._parsed(path) if inner in _PARSED else self._bytes(path)
+            if inner in _UNREAD or path in computing or ignore.ignores(inner):
+                continue
+            parsed = _PARSED.fullmatch(inner) is not None
+            content = self._parsed(path) if parsed else self._bytes(path)
+            yield f"chart:{path}", Part(Rule.CHART, path, content, opaque=not parsed)
+
+    def _computing(self, folder: str) -> frozenset[str]:
+        """Files of a chart that only compute its values: what they say counts, once it is computed."""
+        path = self._computed(folder)
+        read = jsonnet.imports(self.fleet.tree, path) if path else ()
+        return frozenset(file for file in read if file.endswith(_COMPUTING))
 
     def _parsed(self, path: str) -> Any:
         data = load(self.fleet.tree.read(path), path).data
@@ -170,8 +189,9 @@ class InputReader:
 
     # Files
 
-    def _override(self, path: str) -> Any:
-        return self._bytes(path) if is_encrypted(path) or not self.fleet.tree.is_file(path) else self._parsed(path)
+    def _override(self, path: str) -> Part:
+        opaque = not self._is_plain(path)
+        return Part(Rule.OVERRIDE, path, self._bytes(path) if opaque else self._parsed(path), opaque=opaque)
 
     def _everything(self) -> list[str]:
         patterns = self.fleet.settings.rebuild_all_on
@@ -183,17 +203,19 @@ class InputReader:
         )
         return found
 
-    def _bytes(self, path: str) -> dict[str, str]:
-        def read() -> dict[str, str]:
-            try:
-                return {SHA256: hashlib.sha256(self.fleet.tree.read(path)).hexdigest()}
-            except FileNotFoundError:
-                return {MISSING: path}
+    def _bytes(self, path: str) -> str:
+        """The digest of a file's bytes; that it is missing, where it is."""
 
-        found: dict[str, str] = self._once(f"bytes:{path}", read)
+        def read() -> str:
+            try:
+                return hashlib.sha256(self.fleet.tree.read(path)).hexdigest()
+            except FileNotFoundError:
+                return "missing"
+
+        found: str = self._once(("bytes", path), read)
         return found
 
-    def _once(self, name: str, read: Callable[[], Any]) -> Any:
+    def _once(self, name: object, read: Callable[[], Any]) -> Any:
         if name not in self._shared:
             self._shared[name] = read()
         return self._shared[name]

@@ -43,6 +43,8 @@ class _Reader:
     def reasons(self, release: Release) -> Iterator[Reason]:
         if self.everything:
             yield _reason(Rule.FLEET, "a file that touches everything", self.everything)
+        if SETTINGS_FILE in self.changed:
+            yield _reason(Rule.FLEET, "the fleet's settings", (SETTINGS_FILE,))
         entry = self._touched([cluster_file(release.id.cluster)])
         if entry:
             yield _reason(Rule.CLUSTER, "cluster.yaml", entry)
@@ -59,7 +61,7 @@ class _Reader:
     def _changed_values(self, release: Release) -> tuple[str, ...]:
         read: set[str] = set()
         for path in release.values_files:
-            read |= self._jsonnet(path) if path.endswith(".jsonnet") else {path}
+            read |= jsonnet.imports(self.fleet.tree, path) if path.endswith(".jsonnet") else {path}
         return self._touched(read)
 
     def _touched(self, paths: Iterable[str]) -> tuple[str, ...]:
@@ -97,11 +99,7 @@ class _Reader:
         path = f"{folder}/{name}"
         if not name or not self.fleet.tree.is_file(path):
             return set()
-        return self._jsonnet(path) & self.changed
-
-    def _jsonnet(self, path: str) -> set[str]:
-        """A jsonnet file, all it imports, and deployer.yaml, which binds its external variables."""
-        return {*jsonnet.imports(self.fleet.tree, path), SETTINGS_FILE}
+        return set(self._touched(jsonnet.imports(self.fleet.tree, path)))
 
 
 def _reason(rule: Rule, what: str, files: tuple[str, ...]) -> Reason:

@@ -58,7 +58,7 @@ class Context:
 
         :raises FleetError: it cannot be read.
         """
-        return load_fleet(WorkTree(self.root))
+        return load_fleet(WorkTree(self.root, self.repository.ignored))
 
     @cached_property
     def inputs(self) -> InputReader:
@@ -80,6 +80,6 @@ class Context:
         folder = self.root / STATE
         folder.mkdir(mode=0o700, exist_ok=True)
         ignore = folder / ".gitignore"
-        if not ignore.exists():
+        if not ignore.exists() or not ignore.stat().st_size:  # a full disk leaves it empty
             ignore.write_text("*\n")
         return folder

@@ -14,7 +14,7 @@ from typing import NamedTuple, NoReturn
 
 from deployer import __version__
 from deployer.cli.context import Context
-from deployer.errors import EXIT_BUG, EXIT_INTERRUPTED, DeployerError
+from deployer.errors import EXIT_BUG, EXIT_INTERRUPTED, DeployerError, no_room
 
 
 class Verb(NamedTuple):
@@ -113,9 +113,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(leaving.__context__, BrokenPipeError):  # Rich's way to say the same
             return 0
         raise
-    except Exception:  # noqa: BLE001 - the one place where a bug becomes a report
-        print(_report_bug(), file=sys.stderr)
-        return EXIT_BUG
+    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a report
+        return _unexpected(error)
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -136,14 +135,26 @@ def _nearest_verb(word: str) -> str:
     return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(VERBS)}"
 
 
+def _unexpected(error: Exception) -> int:
+    if mendable := no_room(error):
+        print(f"deployer: {mendable}", file=sys.stderr)
+        return mendable.exit_code
+    print(_report_bug(), file=sys.stderr)
+    return EXIT_BUG
+
+
 def _report_bug() -> str:
     import platform
     import traceback
 
-    with tempfile.NamedTemporaryFile("w", prefix="deployer-bug-", suffix=".txt", delete=False) as report:
-        report.write(f"deployer {__version__}, Python {platform.python_version()}, {platform.platform()}\n")
-        report.write(traceback.format_exc())
-    last = traceback.format_exc().strip().splitlines()[-1]
+    told = traceback.format_exc()
+    last = told.strip().splitlines()[-1]
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="deployer-bug-", suffix=".txt", delete=False) as report:
+            report.write(f"deployer {__version__}, Python {platform.python_version()}, {platform.platform()}\n")
+            report.write(told)
+    except OSError:
+        return f"{told}\ndeployer: this is a bug in the deployer: {last}\nPlease send what stands above."
     return f"deployer: this is a bug in the deployer: {last}\nPlease send the report: {report.name}"
 
 

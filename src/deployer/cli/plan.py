@@ -43,7 +43,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     if args.why or args.why_not:
         return _explain(args, context)
     args.outdated = args.outdated or not (args.files or any(ways) or args.files_from is not None or args.label)
-    plan = selection.selected_plan(args, context, args.files)
+    plan = selection.selected_plan(args, context, args.files, revision=bool(args.save) or args.format == "json")
     if args.save:
         save(args.save, codec.dumps(plan))
     if args.format == "json":

@@ -10,7 +10,6 @@ from pathlib import Path
 from posixpath import join, normpath
 
 from deployer.changes.affected import Affected, Comparison
-from deployer.changes.deployed import outdated
 from deployer.changes.labels import Label, apply_labels
 from deployer.changes.paths import Reasons, affected_by_paths
 from deployer.cli.context import Context
@@ -50,37 +49,50 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def selected_plan(options: argparse.Namespace, context: Context, files: Sequence[str] = ()) -> Plan:
+def selected_plan(
+    options: argparse.Namespace, context: Context, files: Sequence[str] = (), *, revision: bool = True
+) -> Plan:
     """The plan that the options ask for.
 
+    :param revision: whether it says which commit it is of; to find that out takes git's look at every file.
     :raises DeployerError: nothing was asked for, or what was asked for is not there.
     """
     fleet = context.fleet
     reasons, before = _reasons(options, context, files)
-    return build_plan(fleet, apply_labels(fleet, reasons, options.label), before=before, revision=context.revision)
+    labelled = apply_labels(fleet, reasons, options.label)
+    return build_plan(fleet, labelled, before=before, revision=context.revision if revision else "")
 
 
-def _reasons(options: argparse.Namespace, context: Context, files: Sequence[str]) -> tuple[Reasons, Fleet | None]:
-    """The releases with their reasons, and the fleet as it was where there is one to compare with."""
+def _reasons(
+    options: argparse.Namespace, context: Context, files: Sequence[str]
+) -> tuple[Reasons, Iterable[ReleaseId]]:
+    """The releases with their reasons, and those that there were before, where that is known."""
     fleet = context.fleet
     if options.all:
-        return everything(fleet), None
+        return everything(fleet), ()
     if options.since is not None:
         return _since(context, options.since)
     if options.outdated or options.state is not None:
-        from deployer.cli.records import deployed_records
-
-        known = deployed_records(context, options.state)
-        return outdated(fleet, known, lambda revision: _fleet_at(context, revision)), None
-    return affected_by_paths(fleet, fleet_paths(context, [*files, *_listed(options, context)])), None
+        return _outdated(context, options.state)
+    return affected_by_paths(fleet, fleet_paths(context, [*files, *_listed(options, context)])), ()
 
 
-def _since(context: Context, revision: str) -> tuple[Reasons, Fleet | None]:
+def _outdated(context: Context, state: str | None) -> tuple[Reasons, Iterable[ReleaseId]]:
+    """By what is recorded of each release; said aloud where that cannot be compared with."""
+    from deployer.changes.deployed import outdated
+    from deployer.cli.records import deployed_records
+
+    known = deployed_records(context, state)
+    reasons = outdated(context.fleet, known, lambda revision: _fleet_at(context, revision))
+    return reasons, known
+
+
+def _since(context: Context, revision: str) -> tuple[Reasons, Iterable[ReleaseId]]:
     """By digests against the base revision; by paths alone where the fleet of that time cannot be read."""
     changed, before = context.repository.changed(revision), load_before(context, revision)
     if before is None:
-        return affected_by_paths(context.fleet, changed), None
-    return Affected(before, context.fleet, changed).reasons(), before
+        return affected_by_paths(context.fleet, changed), ()
+    return Affected(before, context.fleet, changed, reader=context.inputs).reasons(), before.releases
 
 
 def parse_release(text: str) -> ReleaseId:
@@ -118,9 +130,11 @@ def compare_since(context: Context, revision: str, wanted: ReleaseId) -> Compari
 
 
 def _fleet_at(context: Context, revision: str) -> Fleet | None:
+    """The fleet at a revision that is recorded; None, said aloud, where it is gone or cannot be read."""
     try:
         return load_fleet(context.repository.at(revision))
-    except DeployerError:
+    except DeployerError as error:
+        print(f"deployer: all that was deployed from {revision} is planned again: {error}", file=sys.stderr)
         return None
 
 

@@ -29,7 +29,16 @@ def local_target(context: Context, cluster: str) -> LocalTarget:
         )
     block = found.connection
     port = block.port if isinstance(block, Local) else None
-    return LocalTarget(context.state, cluster, partial(desired, context), port, context.env)
+    health = context.fleet.settings.health
+    return LocalTarget(
+        context.state,
+        cluster,
+        partial(desired, context),
+        port,
+        context.env,
+        health_service=health.service,
+        health_user=health.user,
+    )
 
 
 def targets(context: Context, clusters: Iterable[str]) -> dict[str, LocalTarget]:

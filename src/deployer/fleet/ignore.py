@@ -1,4 +1,4 @@
-"""``.helmignore``: which files of a folder are no part of its chart. Rules as in Helm's own ``ignore`` package."""
+"""``.helmignore``: which files of a folder are no part of its chart. Rules and their oddities are Helm's own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 FILE = ".helmignore"
+_ALWAYS = ("templates/.?*",)  # what Helm adds to every chart's own rules, or to none
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +17,18 @@ class _Rule:
     folders_only: bool
     anchored: bool  # matched against the whole path, else against the last name of it
 
+    def matches(self, path: str) -> bool:
+        return self.pattern.fullmatch(path if self.anchored else path.rsplit("/", 1)[-1]) is not None
+
 
 class Ignore:
-    """The rules of one file. Later rules win; ``!`` takes back; a folder that is ignored takes all below it along."""
+    """The rules of one file. The first that applies decides; a folder that is ignored takes all below it along.
+
+    Other than with git, ``!pattern`` does not take anything back: it ignores whatever does *not* match.
+    """
 
     def __init__(self, lines: Iterable[str]) -> None:
-        self._rules = tuple(rule for line in lines if (rule := _read(line.strip())) is not None)
+        self._rules = tuple(rule for line in (*lines, *_ALWAYS) if (rule := _read(line.strip())) is not None)
 
     def ignores(self, path: str) -> bool:
         """Whether the file at ``path``, relative to the chart's folder, is left out."""
@@ -30,24 +37,25 @@ class Ignore:
         return any(self._matches(folder, folder=True) for folder in folders) or self._matches(path, folder=False)
 
     def _matches(self, path: str, *, folder: bool) -> bool:
-        ignored = False
         for rule in self._rules:
-            subject = path if rule.anchored else path.rsplit("/", 1)[-1]
-            if (folder or not rule.folders_only) and rule.pattern.fullmatch(subject):
-                ignored = not rule.negated
-        return ignored
+            fits = rule.matches(path) and (folder or not rule.folders_only)
+            if fits is not rule.negated:
+                return True
+        return False
 
 
 def _read(line: str) -> _Rule | None:
-    """One line; None for blanks, comments, and ``**``, which Helm refuses too."""
+    """One line; None for blanks, comments, and what Helm refuses: ``**``, and patterns that are none."""
     if not line or line.startswith("#") or "**" in line:
         return None
     negated = line.startswith("!")
     glob = line.removeprefix("!")
     folders_only = glob.endswith("/")
-    glob = glob.rstrip("/")
-    anchored = "/" in glob
-    return _Rule(_compile(glob.removeprefix("/")), negated, folders_only, anchored)
+    glob = glob.removesuffix("/")
+    try:
+        return _Rule(_compile(glob.removeprefix("/")), negated, folders_only, "/" in glob)
+    except re.error:
+        return None
 
 
 def _compile(glob: str) -> re.Pattern[str]:

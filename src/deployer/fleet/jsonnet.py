@@ -77,6 +77,8 @@ class _Importer:
             self.unread[target] = f"{found} is missing"
         except UnicodeDecodeError:
             self.unread[target] = f"{found} is not UTF-8"
+        except FleetError as error:
+            self.unread[target] = str(error)
         else:
             return found, raw
         return found, b"null"

@@ -1,40 +1,59 @@
 """The schema: each key of cluster.yaml and deployer.yaml is declared once, as a field of a model.
 
-From that declaration come the parser, its messages, and the reference in the docs. A model is a frozen dataclass whose
-fields are made with :func:`declare`.
+From that declaration come the parser, its messages, the JSON Schema for editors, and the reference in the docs. A
+model is a frozen dataclass whose fields are made with :func:`declare`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from deployer.errors import CombinedError, DeployerError, FleetError
+from deployer.errors import CombinedError, DeployerError, FleetError, Place
 from deployer.fleet.helm_yaml import Document, Path
 
 T = TypeVar("T")
 
 
 class Kind(NamedTuple):
-    """A type of value: how it is called, and how it is read (``None`` where it is not of that type)."""
+    """A type of value: how it is called, how it is read (``None`` where it is not of that type), and its JSON Schema."""
 
     name: str
     read: Callable[[Any], Any]
+    schema: Mapping[str, Any] = {}
     models: tuple[type, ...] = ()
     many: bool = False
 
 
-TEXT = Kind("text", lambda value: str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else None)
-FLAG = Kind("true or false", lambda value: value if isinstance(value, bool) else None)
-COUNT = Kind("a whole number above 0", lambda value: value if _is_number(value) and value == int(value) > 0 else None)
-SECONDS = Kind("a number of seconds above 0", lambda value: float(value) if _is_number(value) and value > 0 else None)
-TEXTS = Kind("a list of texts", lambda value: tuple(value) if _is_texts(value) else None)
+TEXT = Kind(
+    "text",
+    lambda value: str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else None,
+    {"type": ["string", "integer"]},
+)
+FLAG = Kind("true or false", lambda value: value if isinstance(value, bool) else None, {"type": "boolean"})
+COUNT = Kind(
+    "a whole number above 0",
+    lambda value: value if _is_number(value) and value == int(value) > 0 else None,
+    {"type": "integer", "exclusiveMinimum": 0},
+)
+SECONDS = Kind(
+    "a number of seconds above 0",
+    lambda value: float(value) if _is_number(value) and value > 0 else None,
+    {"type": "number", "exclusiveMinimum": 0},
+)
+TEXTS = Kind(
+    "a list of texts",
+    lambda value: tuple(value) if _is_texts(value) else None,
+    {"type": "array", "items": {"type": "string"}},
+)
 TEXT_MAP = Kind(
-    "a map of texts", lambda value: dict(value) if isinstance(value, dict) and _is_texts(list(value.values())) else None
+    "a map of texts",
+    lambda value: dict(value) if isinstance(value, dict) and _is_texts(list(value.values())) else None,
+    {"type": "object", "additionalProperties": {"type": "string"}},
 )
 ANYTHING = Kind("anything", lambda value: value)
 
@@ -50,17 +69,21 @@ def _is_texts(value: Any) -> bool:
 def choice(options: Iterable[StrEnum]) -> Kind:
     """One of a fixed set of words."""
     words = {str(option): option for option in options}
-    return Kind("one of " + ", ".join(words), lambda value: words.get(value) if isinstance(value, str) else None)
+    return Kind(
+        "one of " + ", ".join(words),
+        lambda value: words.get(value) if isinstance(value, str) else None,
+        {"enum": list(words)},
+    )
 
 
 def model(cls: type) -> Kind:
     """A map that is read as another model."""
-    return Kind("a map", lambda value: value if isinstance(value, dict) else None, (cls,))
+    return Kind("a map", lambda value: value if isinstance(value, dict) else None, models=(cls,))
 
 
 def models(cls: type) -> Kind:
     """A list of maps, each read as another model."""
-    return Kind("a list of maps", lambda value: value if _is_maps(value) else None, (cls,), many=True)
+    return Kind("a list of maps", lambda value: value if _is_maps(value) else None, models=(cls,), many=True)
 
 
 def _is_maps(value: Any) -> bool:
@@ -101,18 +124,25 @@ def keys_of(cls: type) -> dict[str, Key]:
     return {field.name: field.metadata["key"] for field in dataclasses.fields(cls) if "key" in field.metadata}
 
 
+class SchemaError(FleetError):
+    """What stands at ``key`` cannot be read as the models say."""
+
+    def __init__(self, message: str, place: Place | None = None, hint: str = "", *, key: str = "") -> None:
+        super().__init__(message, place, hint)
+        self.key = key
+
+
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """Something in a file that does not stand in the way of a plan, but of ``validate``."""
+class Misfit:
+    """Something in a file that is not as the models say."""
 
     document: Document
     at: Path
     message: str
-    rule: str = "schema"
 
     def error(self) -> DeployerError:
-        key = f"{dotted(self.at)}: " if self.at else ""
-        return FleetError(f"{key}{self.message}", self.document.place(self.at))
+        key = dotted(self.at)
+        return SchemaError(f"{key}: {self.message}" if key else self.message, self.document.place(self.at), key=key)
 
 
 def dotted(path: Path) -> str:
@@ -129,20 +159,20 @@ class Reader:
     def __init__(self, document: Document, extra_keys: Iterable[str] = ()) -> None:
         self.document = document
         self.extra = frozenset(extra_keys)
-        self.findings: list[Finding] = []
-        self.errors: list[Finding] = []
+        self.findings: list[Misfit] = []
+        self.errors: list[Misfit] = []
 
     def read(self, cls: type[T], data: Any, at: Path = ()) -> T | None:
         """The model, or None where it cannot be made: then ``errors`` says why."""
         if not isinstance(data, dict):
-            self.errors.append(Finding(self.document, at, f"must be a map, not {_called(data)}"))
+            self.errors.append(Misfit(self.document, at, f"must be a map, not {_called(data)}"))
             return None
         declared = keys_of(cls)
         before = len(self.errors)
         self.findings += self._unknown(cls, data, declared, at)
         values = {name: self._value(name, spec, data, at) for name, spec in declared.items() if name in data}
         missing = [name for name, spec in declared.items() if spec.required and data.get(name) is None]
-        self.errors += [Finding(self.document, at, f"{name} is missing: {declared[name].doc}") for name in missing]
+        self.errors += [Misfit(self.document, at, f"{name} is missing: {declared[name].doc}") for name in missing]
         if len(self.errors) > before:
             return None
         given = {name: value for name, value in values.items() if value is not None}
@@ -156,7 +186,7 @@ class Reader:
         if value is None:
             other = _called(raw)
             other += " of other things" if spec.kind.name.startswith(f"{other} of") else ""
-            self.errors.append(Finding(self.document, here, f"must be {spec.kind.name}, not {other}"))
+            self.errors.append(Misfit(self.document, here, f"must be {spec.kind.name}, not {other}"))
         elif spec.kind.models:
             return self._models(spec.kind, value, here)
         return value
@@ -167,11 +197,11 @@ class Reader:
             return self.read(cls, value, here)
         return tuple(m for i, item in enumerate(value) if (m := self.read(cls, item, (*here, i))) is not None)
 
-    def _unknown(self, cls: type, data: dict[str, Any], declared: dict[str, Key], at: Path) -> Iterator[Finding]:
+    def _unknown(self, cls: type, data: dict[str, Any], declared: dict[str, Key], at: Path) -> Iterator[Misfit]:
         for name in data.keys() - declared.keys():
             known = name in getattr(cls, "KEPT", ()) or name.startswith("x-")
             if not known and self._plain((*at, name)) not in self.extra:
-                yield Finding(self.document, (*at, name), "unknown key" + _nearest(name, declared))
+                yield Misfit(self.document, (*at, name), "unknown key" + _nearest(name, declared))
 
     @staticmethod
     def _plain(at: Path) -> str:
@@ -183,7 +213,7 @@ class Reader:
         :raises CombinedError: it could not be made; all reasons at once.
         """
         if value is None or self.errors:
-            raise CombinedError("the file cannot be used", errors=tuple(finding.error() for finding in self.errors))
+            raise CombinedError("the file cannot be used", errors=tuple(misfit.error() for misfit in self.errors))
         return value
 
 

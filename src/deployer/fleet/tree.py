@@ -17,6 +17,7 @@ class Tree(Protocol):
         """The bytes of a file.
 
         :raises FileNotFoundError: there is none.
+        :raises FleetError: there is one that cannot be read.
         """
         ...
 
@@ -28,6 +29,10 @@ class Tree(Protocol):
 
     def trail(self, path: str) -> tuple[str, ...]:
         """The paths that reading ``path`` touches: each symbolic link on the way, and where it ends, last."""
+        ...
+
+    def ignored(self, path: str) -> bool:
+        """Whether what stands there only happens to: git ignores it, so no other clone has it."""
         ...
 
 
@@ -53,9 +58,11 @@ def _prefixes(path: str) -> Iterator[str]:
 
 
 def files_below(tree: Tree, folder: str) -> Iterator[str]:
-    """Every file below a folder, as paths of the tree, sorted within each folder."""
+    """Every file below a folder, as paths of the tree, sorted within each folder; none that git ignores."""
     for name in tree.children(folder):
         path = f"{folder}/{name}" if folder else name
+        if tree.ignored(path):
+            continue
         if tree.is_file(path):
             yield path
         elif path not in tree.trail(path)[:-1]:  # a link to a folder may lead back up
@@ -79,6 +86,9 @@ class DictTree:
 
     def trail(self, path: str) -> tuple[str, ...]:
         return (path,)
+
+    def ignored(self, path: str) -> bool:  # noqa: ARG002 - as the protocol has it
+        return False
 
     def children(self, folder: str) -> list[str]:
         prefix = f"{folder}/" if folder else ""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from deployer.errors import DeployerError, FleetError, Place, flattened
+from deployer.fleet import jsonnet
 from deployer.fleet.cluster import Cluster, Hub, Provider
 from deployer.fleet.helm_yaml import Path
 from deployer.fleet.ids import ReleaseId, Stage
@@ -101,6 +102,8 @@ def _release(fleet: Fleet, release: Release) -> Iterator[DeployerError]:
             yield FleetError(f"{dotted(key)}: no such file: {path}", document.place(key))
         elif path.endswith((".yaml", ".yml")) and not is_encrypted(path):
             yield from _caught(lambda path=path: read_values(fleet.tree, path))  # type: ignore[misc]
+        elif path.endswith(".jsonnet") and not is_encrypted(path):
+            yield from _caught(lambda path=path: jsonnet.evaluate(fleet.tree, path, fleet.ext_vars(release)))  # type: ignore[misc]
     for name, path in (("chart_override", release.chart_override), ("domain_override_file", release.domain_override)):
         if path and not fleet.tree.is_file(path):
             yield FleetError(f"{dotted((*at, name))}: no such file: {path}", document.place((*at, name)))

@@ -13,11 +13,11 @@ from deployer.plan.model import Plan, PlannedRelease
 
 
 def build_plan(
-    fleet: Fleet, reasons: Reasons, *, before: Fleet | None = None, revision: str = "", canaries: bool = True
+    fleet: Fleet, reasons: Reasons, *, before: Iterable[ReleaseId] = (), revision: str = "", canaries: bool = True
 ) -> Plan:
     """The plan for these releases and, for each production hub among them, its canaries.
 
-    :param before: the fleet at the base revision, where it is known: what is no longer there is retired.
+    :param before: the releases that there were, where that is known: what is no longer there is retired.
     :param canaries: False leaves out canaries that have no reason of their own.
     """
     complete = with_canaries(fleet, reasons) if canaries else reasons
@@ -45,10 +45,9 @@ def _canary_reason(hubs: list[str]) -> Reason:
     return Reason(Rule.CANARY, f"canary of {named}")
 
 
-def retired(fleet: Fleet, before: Fleet | None) -> tuple[ReleaseId, ...]:
+def retired(fleet: Fleet, before: Iterable[ReleaseId] = ()) -> tuple[ReleaseId, ...]:
     """What was in the fleet and is not any more, and hubs marked ``retire``. Listed; never uninstalled by a plan."""
-    gone = before.releases.keys() - fleet.releases.keys() if before else set()
-    return tuple(sorted({*gone, *fleet.retiring}))
+    return tuple(sorted({*before, *fleet.retiring} - fleet.releases.keys()))
 
 
 def everything(fleet: Fleet) -> Reasons:

@@ -12,9 +12,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from deployer.reports.lines import ended_text, interrupted_text
+from deployer.reports.lines import interrupted_text
 from deployer.reports.progress import DOING, Progress, Row, clock
-from deployer.rollout.events import Event, Interrupted, NoCanary, RolloutStarted
+from deployer.rollout.events import Event, Interrupted, NoCanary, ReleaseEnded, RolloutStarted
 from deployer.rollout.states import Outcome
 
 # A sign and a word: colour never carries meaning alone.
@@ -65,13 +65,14 @@ class Board:
 
     def table(self, height: int) -> Table:
         """The rows that fit: what runs first, then what just ended, then what waits."""
-        grid = Table.grid(padding=(0, 2), expand=False)
-        grid.add_column(width=1)
-        grid.add_column(no_wrap=True, max_width=40)
-        grid.add_column(justify="right", width=5)
-        grid.add_column(no_wrap=True, overflow="ellipsis")
         rows = list(self.progress.rows.values())
         shown = self._fitting(rows, max(height - 3, 3))
+        # Widths are fixed, so that only the last column gives way: what a release does, cut at the terminal's edge.
+        grid = Table.grid(padding=(0, 2), expand=True)
+        grid.add_column(width=1)
+        grid.add_column(no_wrap=True, width=min(40, max((len(str(row.release)) for row in shown), default=12)))
+        grid.add_column(justify="right", width=5)
+        grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         for row in shown:
             grid.add_row(*self._cells(row))
         grid.add_row("", Text(self._totals(rows, len(shown)), style="dim"))
@@ -90,7 +91,7 @@ class Board:
     def _cells(self, row: Row) -> tuple[Text, Text, Text, Text]:
         if row.outcome is not None:
             seconds = clock(row.ended.seconds) if row.ended and row.ended.seconds else ""
-            text = ended_text(row.ended) if row.ended else f"{row.outcome}, in an earlier run"
+            text = _ended(row.ended) if row.ended else f"{row.outcome}, in an earlier run"
             return sign(row.outcome), Text(str(row.release)), Text(seconds), Text(text, style=SIGNS[row.outcome][1])
         if row.began is not None:
             since = clock((self.now() - row.began).total_seconds())
@@ -104,3 +105,9 @@ class Board:
         ended = sum(row.outcome is not None for row in rows)
         hidden = f", {len(rows) - shown} not shown" if shown < len(rows) else ""
         return f"{ended} of {len(rows)} done{hidden}"
+
+
+def _ended(event: ReleaseEnded) -> str:
+    """The outcome with what matters next: the address where it is good, the cause where it is not."""
+    about = event.url if event.outcome.good else event.cause
+    return f"{event.outcome}  {about}" if about else str(event.outcome)

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from deployer.errors import CommandError, DeployerError, TargetError
+from deployer.errors import CommandError, DeployerError, TargetError, no_room
 from deployer.plan.model import PlannedRelease
 from deployer.plan.ports import Checker, Control, Health, Observation, State, Target, Upgrade
 from deployer.rollout.events import Act, ActBegun, ActEnded, Event, ReleaseEnded, ReleaseStarted, Said
@@ -64,7 +64,7 @@ def in_one_line(error: BaseException) -> str:
     """What went wrong, in one line; of a command that failed also the last line that it said."""
     if not isinstance(error, DeployerError):
         return " ".join(f"{type(error).__name__}: {error}".split())
-    first = str(replace(error, hint="")) if error.hint else str(error)
+    first = error.headline if error.hint else str(error)
     said = error.hint.strip().splitlines()[-1:] if isinstance(error, CommandError) else []
     return ": ".join([" ".join(first.split()), *said])
 
@@ -237,6 +237,7 @@ class _Carrier:
 
     def _told(self, error: BaseException) -> str:
         """The error in one line; where it is a bug of ours, with its traceback beside the journal."""
+        error = no_room(error) or error
         if isinstance(error, DeployerError):
             return in_one_line(error)
         path = self.work.folder / f"bug-{re.sub('[^A-Za-z0-9._-]', '_', str(self.id))}.txt"

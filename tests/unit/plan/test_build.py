@@ -99,7 +99,7 @@ def test_needs_are_only_what_is_in_the_plan() -> None:
 def test_what_is_gone_is_retired_and_so_is_what_is_marked() -> None:
     before = fleet_with(STAGING, OCEAN, hub("gone"))
     after = fleet_of(files(cluster("reef", [STAGING, hub("ocean", retire=True)], support=None)))
-    plan = build_plan(after, {}, before=before)
+    plan = build_plan(after, {}, before=before.releases)
     assert list(map(str, plan.retired)) == [
         "atoll/lagoon", "atoll/staging", "atoll/support", "reef/gone", "reef/ocean", "reef/support"
     ]  # fmt: skip

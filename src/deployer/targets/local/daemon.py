@@ -186,7 +186,10 @@ def _wait_gone(processes: list[psutil.Process], seconds: float) -> list[psutil.P
 def _has_ended(process: psutil.Process) -> bool:
     reap(process.pid)
     try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+        return not process.is_running() or (
+            # While a thread of it is still going, so are its sockets: its ports are taken.
+            process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
+        )
     except psutil.Error:
         return True
 

@@ -180,7 +180,7 @@ class HubUnit:
         """A stranger on a port of ours: choose another, or, where people know the port, say who it is."""
         mine = {"hub"} if self.proxy.alive() else set(PORTS)
         for name, port in self.ports().items():
-            if name not in mine or ports.is_free(port):
+            if name not in mine or ports.comes_free(port):
                 continue
             if name == "public" and self.folder.published.exists():
                 raise ports.taken_error(port, f"the address of the hub {self.name}")

@@ -78,7 +78,7 @@ class IngressUnit:
     def _free_ports(self) -> None:
         """Where a stranger sits on a port of ours that nobody was told, choose another; else say who it is."""
         for name, port in self.ports().items():
-            if ports.is_free(port):
+            if ports.comes_free(port):
                 continue
             if name == ingress.ENTRY and (self.port or self.folder.published.exists()):
                 raise ports.taken_error(port, PURPOSE)

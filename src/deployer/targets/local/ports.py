@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import random
 import socket
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,12 @@ from pathlib import Path
 import psutil
 
 from deployer.errors import TargetError
-from deployer.targets.local.files import locked, private_folder, read_json, write_json
+from deployer.targets.local.files import POLL, locked, private_folder, read_json, write_json
 
 HOST = "127.0.0.1"
 RANGE = range(20_000, 32_000)
 ATTEMPTS = 200
+LINGER = 3.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,16 @@ def is_free(port: int) -> bool:
             if error.errno in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
                 return False
             raise
+    return True
+
+
+def comes_free(port: int, seconds: float = LINGER) -> bool:
+    """:func:`is_free`, but patient: a killed process of many threads lets go of its port a moment after it is gone."""
+    until = time.monotonic() + seconds
+    while not is_free(port):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(POLL)
     return True
 
 

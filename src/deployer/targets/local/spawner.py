@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,6 +16,7 @@ from tornado.web import HTTPError
 from traitlets import Bool, Dict, List, Unicode, default
 
 from deployer.targets.local import profiles
+from deployer.targets.local.daemon import start_mark
 from deployer.targets.local.environment import expand, filled
 from deployer.targets.local.extra_files import ExtraFile, read_files
 from deployer.targets.local.homes import prepare_home, safe_name
@@ -34,7 +36,7 @@ class LocalSpawner(SimpleLocalProcessSpawner):  # type: ignore[misc]
 
     pid: int
     popen_kwargs: dict[str, Any]
-    pid_started = 0.0
+    pid_started = ""  # the mark of its start: no other process with its number has the same
     _unchanged: Mapping[str, Any] = {}
 
     @default("home_dir")
@@ -93,14 +95,14 @@ class LocalSpawner(SimpleLocalProcessSpawner):  # type: ignore[misc]
     def load_state(self, state: dict[str, Any]) -> None:
         """Take up a server again; a process that only has its number is not taken for it."""
         super().load_state(state)
-        self.pid_started = state.get("pid_started", 0.0)
+        self.pid_started = str(state.get("pid_started", ""))
         if self.pid and self.pid_started and started_at(self.pid) != self.pid_started:
             self.pid = 0
 
     def clear_state(self) -> None:
         """Forget the process, and take back what a profile had set: spawners outlive their servers."""
         super().clear_state()
-        self.pid_started = 0.0
+        self.pid_started = ""
         self._set(self._unchanged)
         self._unchanged = {}
 
@@ -155,13 +157,11 @@ class LocalSpawner(SimpleLocalProcessSpawner):  # type: ignore[misc]
         prepare_home(Path(self.home_dir), files, PurePosixPath(self.mount_path), keep=self.keep_homes)
 
 
-def started_at(pid: int) -> float:
-    """When a process started, in seconds since the epoch; 0 where it does not live (a zombie does not)."""
-    try:
-        process = psutil.Process(pid)
-        return 0.0 if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
-    except (psutil.Error, ValueError):
-        return 0.0
+def started_at(pid: int) -> str:
+    """The mark of a process's start, "" where it does not live (a zombie does not)."""
+    with suppress(psutil.Error, ValueError):
+        return "" if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE else start_mark(pid)
+    return ""
 
 
 def single_user_command(written: Any) -> list[str]:

@@ -7,7 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -84,6 +84,8 @@ class LocalTarget:
 
     def upgrade(self, release: ReleaseId, *, rollout: str, force: bool, control: Control) -> Upgrade:
         desired = self.desired(release)
+        if release.hub:
+            self._mend_ingress(control)
         with self._at_work(release, control):
             self._folder(release).retired.unlink(missing_ok=True)
             upgrader = self._upgrader(release, control, desired)
@@ -221,15 +223,23 @@ class LocalTarget:
         folder = self.folder.release(SUPPORT)
         return IngressUnit(self.folder, folder, self._at.ports(self._at.support), self.env, self.port)
 
+    def _mend_ingress(self, control: Control) -> None:
+        """A hub's address leads through the ingress: a dead one (after a reboot, say) comes back with the first hub."""
+        if not self._at.has_ingress() or self._ingress().alive():
+            return
+        with self._at_work(self._at.support, control):
+            self._upgrader(self._at.support, control).mend()
+
     def _finished(self, release: ReleaseId, done: Done) -> Upgrade:
         """Publish the release's address: its route appears, its port stays from now on."""
         if not self._folder(release).published.exists():
             write_text(self._folder(release).published, "")
+        notices = done.notices
         if release.hub is None:
             self._at.publish_all()
         else:
             self._at.publish(release, done.record)
-            self._at.await_served(release, done.record)
+            notices += self._at.await_served(release, done.record)
         url, plain = self._at.of(release, done.record)
         name = "hub" if release.hub else "ingress"
         return Upgrade(
@@ -239,7 +249,7 @@ class LocalTarget:
             url=url,
             plain_url=plain,
             log=str(self.logs(release)[name]),
-            notices=done.notices,
+            notices=notices,
         )
 
     def _look(self, release: ReleaseId, record: Record) -> tuple[State, bool, str]:
@@ -286,8 +296,8 @@ class LocalTarget:
             self._hub(release).stop()
 
     def _delete(self, path: Path) -> None:
-        with telling(path):
-            shutil.rmtree(path, ignore_errors=False)
+        with telling(path), suppress(FileNotFoundError):  # never deployed
+            shutil.rmtree(path)
 
     @contextmanager
     def _at_work(self, release: ReleaseId, control: Control) -> Iterator[None]:

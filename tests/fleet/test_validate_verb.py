@@ -1,0 +1,154 @@
+"""`deployer validate`: all findings at once, each with its file and line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from fleet_world import World
+
+REEF = "config/clusters/reef"
+CLUSTER = """\
+name: reef
+provider: gcp
+gcp: {project: p, cluster: c, zone: z}
+support:
+  helm_chart_values_files:
+  - gone.values.yaml
+hubs:
+- name: staging
+  domain: staging.example.org
+  helm_chart: basehub
+  helm_chart_values_files: [staging.values.yaml]
+- name: Ocean
+  domain: staging.example.org
+  helm_chart: nochart
+  helm_chart_value_files: []
+  helm_chart_values_files:
+  - ocean.values.yaml
+  - bad.values.yaml
+  canary: [stagin]
+- name: coral
+  helm_chart: basehub
+  helm_chart_values_files: []
+  chart_override: gone.Chart.yaml
+"""
+FINDINGS = [
+    f"{REEF}/bad.values.yaml:2:1: not YAML",
+    f"{REEF}/cluster.yaml:6: support.helm_chart_values_files[0]: no such file: {REEF}/gone.values.yaml",
+    f"{REEF}/cluster.yaml:9: hubs[0].domain: staging.example.org is also the domain of reef/Ocean",
+    f"{REEF}/cluster.yaml:12: hubs[1].name: 'Ocean' cannot name a namespace",
+    f"{REEF}/cluster.yaml:15: hubs[1].helm_chart_value_files: unknown key; did you mean helm_chart_values_files?",
+    f"{REEF}/cluster.yaml:19: hubs[1].canary: no hub 'stagin' on this cluster",
+    f"{REEF}/cluster.yaml:20: hubs[2]: hub coral has no domain",
+    f"{REEF}/cluster.yaml:23: hubs[2].chart_override: no such file: {REEF}/gone.Chart.yaml",
+    f"{REEF}/gone.Chart.yaml: no such chart: the file is missing",
+    "helm-charts/nochart/Chart.yaml: no such chart: the file is missing",
+]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "fleet")
+
+
+@pytest.fixture
+def wrong(world: World) -> World:
+    world.write(f"{REEF}/cluster.yaml", CLUSTER)
+    world.write(f"{REEF}/bad.values.yaml", "a: [\n")
+    return world
+
+
+def test_nothing_wrong(world: World) -> None:
+    assert world.run("validate") == (0, "", "5 hubs on 2 clusters: nothing wrong\n")
+    assert world.run("validate", "reef") == (0, "", "3 hubs on 1 cluster: nothing wrong\n")
+    assert world.run("validate", "reef", "ocean") == (0, "", "1 hub on 1 cluster: nothing wrong\n")
+
+
+def test_all_findings_at_once_with_file_and_line(wrong: World) -> None:
+    said = wrong.run("validate")
+    assert said.code == 1
+    assert said.err == f"5 hubs on 2 clusters: {len(FINDINGS)} findings\n"
+    found = [line for line in said.out.splitlines() if line.startswith(("config/", "helm-charts/"))]
+    assert len(found) == len(FINDINGS)
+    for line, expected in zip(found, FINDINGS, strict=True):
+        assert line.startswith(expected)
+
+
+def test_what_validate_finds_stands_in_no_plan_s_way(wrong: World) -> None:
+    assert wrong.plan("--all")
+
+
+def test_as_json(wrong: World) -> None:
+    said = wrong.run("validate", "--format", "json")
+    assert (said.code, said.err) == (1, "")
+    rows = json.loads(said.out)
+    assert rows[3]["file"] == f"{REEF}/cluster.yaml"
+    assert rows[3]["line"] == 12
+    assert rows[3]["hint"].startswith("Lower-case letters")
+    assert len(rows) == len(FINDINGS)
+
+
+def test_what_cannot_be_loaded_is_a_finding_too(world: World) -> None:
+    world.write(f"{REEF}/cluster.yaml", "name: reef\nprovider: 3\nhubs: 4\n")
+    world.write("config/clusters/atoll/cluster.yaml", "name: [\n")
+    said = world.run("validate")
+    assert said.code == 1
+    assert said.err == "the fleet cannot be read: 3 findings so far\n"
+    assert [line.split(": ")[0] for line in said.out.splitlines()] == [
+        "config/clusters/atoll/cluster.yaml:2:1",
+        f"{REEF}/cluster.yaml:2",
+        f"{REEF}/cluster.yaml:3",
+    ]
+    assert len(json.loads(world.run("validate", "--format", "json").out)) == 3
+
+
+def test_one_hub_of_a_fleet_that_is_wrong_elsewhere(wrong: World) -> None:
+    said = wrong.run("validate", "atoll")
+    assert said.code == 0
+    assert said.err == "2 hubs on 1 cluster: nothing wrong\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["reed"], "deployer: no cluster 'reed' in this fleet\nThere are: atoll, reef\n"),
+        (["reef", "lagoon"], "deployer: cluster reef has no hub 'lagoon'\nIt has: support, coral, ocean, staging\n"),
+    ],
+)
+def test_a_name_that_is_not_there(world: World, words: list[str], message: str) -> None:
+    assert world.run("validate", *words) == (1, "", message)
+
+
+def test_a_folder_of_another_name(world: World) -> None:
+    (world.root / REEF).rename(world.root / "config/clusters/atol")
+    said = world.run("validate")
+    assert "config/clusters/atol/cluster.yaml:1: name: 'reef' is not the folder's name, 'atol'" in said.out
+    assert "atoll" not in said.out.replace("atol/", "")  # names that are part of one another
+
+
+def test_unknown_keys_of_deployer_yaml(world: World) -> None:
+    world.write("deployer.yaml", "limit: {parallel: 2}\n")
+    said = world.run("validate")
+    assert (said.code, said.out) == (1, "deployer.yaml:1: limit: unknown key; did you mean limits?\n")
+
+
+def test_a_values_file_in_jsonnet_that_is_wrong(world: World) -> None:
+    world.write(f"{REEF}/ocean.jsonnet", "{a: nothing}")
+    text = (world.root / REEF / "cluster.yaml").read_text()
+    world.write(f"{REEF}/cluster.yaml", text.replace("ocean.values.yaml", "ocean.jsonnet"))
+    said = world.run("validate")
+    assert said.code == 1
+    assert said.out.startswith(f"{REEF}/ocean.jsonnet:1: jsonnet: ")
+
+
+def test_a_symbolic_link_is_what_it_leads_to(world: World) -> None:
+    values = world.root / REEF / "ocean.values.yaml"
+    values.unlink()
+    values.symlink_to("coral.values.yaml")
+    world.commit()
+    assert world.run("validate").code == 0
+    values.unlink()
+    values.symlink_to("gone.yaml")
+    assert "no such file" in world.run("validate").out
