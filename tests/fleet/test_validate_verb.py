@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from fleet_world import World
+from fleet_world import World, default_files
 
 REEF = "config/clusters/reef"
 CLUSTER = """\
@@ -34,6 +34,7 @@ hubs:
   helm_chart_values_files: []
   chart_override: gone.Chart.yaml
 """
+WARNINGS = 2
 FINDINGS = [
     f"{REEF}/bad.values.yaml:2:1: not YAML",
     f"{REEF}/cluster.yaml:6: support.helm_chart_values_files[0]: no such file: {REEF}/gone.values.yaml",
@@ -43,14 +44,23 @@ FINDINGS = [
     f"{REEF}/cluster.yaml:19: hubs[1].canary: no hub 'stagin' on this cluster",
     f"{REEF}/cluster.yaml:20: hubs[2]: hub coral has no domain",
     f"{REEF}/cluster.yaml:23: hubs[2].chart_override: no such file: {REEF}/gone.Chart.yaml",
+    f"{REEF}/coral.values.yaml: no release lists this values file",
     f"{REEF}/gone.Chart.yaml: no such chart: the file is missing",
+    f"{REEF}/support.values.yaml: no release lists this values file",
     "helm-charts/nochart/Chart.yaml: no such chart: the file is missing",
 ]
 
 
+SOUND = (
+    "jupyterhub:\n  singleuser: {memory: {limit: 1G}}\n  hub: {config: {JupyterHub: {authenticator_class: github},"
+    " GitHubOAuthenticator: {allowed_organizations: [reefs]}}}\n"
+)
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    return World(tmp_path / "fleet")
+    """A fleet of which no rule has anything to say."""
+    return World(tmp_path / "fleet", contents=default_files() | {"helm-charts/basehub/values.yaml": SOUND})
 
 
 @pytest.fixture
@@ -69,7 +79,7 @@ def test_nothing_wrong(world: World) -> None:
 def test_all_findings_at_once_with_file_and_line(wrong: World) -> None:
     said = wrong.run("validate")
     assert said.code == 1
-    assert said.err == f"5 hubs on 2 clusters: {len(FINDINGS)} findings\n"
+    assert said.err == f"5 hubs on 2 clusters: {len(FINDINGS) - WARNINGS} errors, {WARNINGS} warnings\n"
     found = [line for line in said.out.splitlines() if line.startswith(("config/", "helm-charts/"))]
     assert len(found) == len(FINDINGS)
     for line, expected in zip(found, FINDINGS, strict=True):
@@ -84,9 +94,18 @@ def test_as_json(wrong: World) -> None:
     said = wrong.run("validate", "--format", "json")
     assert (said.code, said.err) == (1, "")
     rows = json.loads(said.out)
-    assert rows[3]["file"] == f"{REEF}/cluster.yaml"
-    assert rows[3]["line"] == 12
-    assert rows[3]["hint"].startswith("Lower-case letters")
+    hint = rows[3].pop("hint")
+    assert hint.startswith("Lower-case letters")
+    assert rows[3] == {
+        "rule": "hub-name",
+        "severity": "error",
+        "file": f"{REEF}/cluster.yaml",
+        "line": 12,
+        "column": 0,
+        "key": "hubs[1].name",
+        "message": "'Ocean' cannot name a namespace",
+        "releases": ["reef/Ocean"],
+    }
     assert len(rows) == len(FINDINGS)
 
 
@@ -131,7 +150,7 @@ def test_a_folder_of_another_name(world: World) -> None:
 def test_unknown_keys_of_deployer_yaml(world: World) -> None:
     world.write("deployer.yaml", "limit: {parallel: 2}\n")
     said = world.run("validate")
-    assert (said.code, said.out) == (1, "deployer.yaml:1: limit: unknown key; did you mean limits?\n")
+    assert (said.code, said.out) == (1, "deployer.yaml:1: limit: unknown key; did you mean limits? [unknown-key]\n")
 
 
 def test_a_values_file_in_jsonnet_that_is_wrong(world: World) -> None:
@@ -141,6 +160,7 @@ def test_a_values_file_in_jsonnet_that_is_wrong(world: World) -> None:
     said = world.run("validate")
     assert said.code == 1
     assert said.out.startswith(f"{REEF}/ocean.jsonnet:1: jsonnet: ")
+    assert "[unreadable]" in said.out
 
 
 def test_a_symbolic_link_is_what_it_leads_to(world: World) -> None:

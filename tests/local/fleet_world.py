@@ -62,7 +62,7 @@ class FleetWorld:
 
     def ok(self, *words: str) -> Ran:
         ran = self.run(*words)
-        assert ran.code == 0, ran
+        assert ran.code == 0, str(ran)
         return ran
 
     def json(self, *words: str) -> Any:
@@ -203,7 +203,7 @@ class FleetWorld:
         left = self.processes()
         for process in left:
             process.kill()
-        assert ran.code == 0, ran
+        assert ran.code == 0, str(ran)
         assert not left
 
 

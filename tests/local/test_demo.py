@@ -16,7 +16,7 @@ def positions(journal, event, release):
 
 def test_the_first_deploy(first_deploy):
     demo, ran = first_deploy
-    assert ran.code == 0, ran
+    assert ran.code == 0, str(ran)
     assert ran.err == ""
     assert "8 succeeded" in ran.out
     assert demo.outcomes() == dict.fromkeys(RELEASES, "succeeded")
@@ -93,8 +93,8 @@ def test_what_is_not_there(demo):
         ("history", "show", "nonesuch"): "there is no rollout nonesuch",
     }.items():
         ran = demo.run(*words)
-        assert ran.code == 1, ran
-        assert told in ran.err, ran
+        assert ran.code == 1, str(ran)
+        assert told in ran.err, str(ran)
 
 
 def test_rollback(demo):

@@ -14,6 +14,8 @@ SIZE = 32 * 2**20  # bytes of the small disk
 LIMIT = "import os, resource, sys; n = int(sys.argv[1]); resource.setrlimit(resource.RLIMIT_FSIZE, (n, n)); "
 WRAPPER = (sys.executable, "-c", LIMIT + "os.execv(sys.argv[2], sys.argv[2:])")
 
+TOLD = ("No space left", "File too large", "disk is full", "disk I/O error")  # the last two are sqlite's
+
 
 class SmallDisk:
     """The fleet's state folder as a disk of its own; only root can have that."""
@@ -67,17 +69,17 @@ def disk(fleets):
 
 
 def assert_told(ran, codes):
-    assert ran.code in codes, ran
-    assert "Traceback" not in ran.out + ran.err, ran
-    assert "a bug" not in ran.out + ran.err, ran
+    assert ran.code in codes, str(ran)
+    assert "Traceback" not in ran.out + ran.err, str(ran)
+    assert "a bug" not in ran.out + ran.err, str(ran)
     if ran.code:
-        assert any(text in ran.out + ran.err for text in ("No space left", "File too large", "full")), ran
+        assert any(text in ran.out + ran.err for text in TOLD), str(ran)
 
 
-@pytest.mark.parametrize("room", [0, 4096, 16_384, 65_536, 200_000])
+@pytest.mark.parametrize("room", [0, 16_384, 200_000])
 def test_a_first_install_on_a_full_disk(disk, room):
     with disk.full(room) as fleet:
-        assert_told(fleet.run("deploy", "--all"), {1, 3})
+        assert_told(fleet.run("deploy", "--all"), {1, 3} if room < 200_000 else {0, 1, 3})
         for words in (("status",), ("history",), ("plan", "--all")):
             assert_told(fleet.run(*words), {0, 1})
     disk.fleet.ok("status")
@@ -87,21 +89,20 @@ def test_a_first_install_on_a_full_disk(disk, room):
 def test_with_room_again(disk):
     """After :func:`test_a_first_install_on_a_full_disk`."""
     ran = disk.fleet.ok("deploy", "--all")
-    assert set(disk.fleet.outcomes().values()) <= {"succeeded", "unchanged"}, ran
+    assert set(disk.fleet.outcomes().values()) <= {"succeeded", "unchanged"}, str(ran)
     assert disk.fleet.get("reef/staging") == 200
 
 
-@pytest.mark.parametrize("room", [0, 20_000])
-def test_an_upgrade_on_a_full_disk(disk, room):
+def test_an_upgrade_on_a_full_disk(disk):
     """After :func:`test_with_room_again`."""
     before = disk.fleet.status()["reef/staging"]
-    disk.fleet.change("reef/staging", {"singleuser": {"extraEnv": {"ROOM": str(room)}}})
-    with disk.full(room) as fleet:
+    disk.fleet.change("reef/staging", {"singleuser": {"extraEnv": {"ROOM": "none"}}})
+    with disk.full(20_000) as fleet:
         assert_told(fleet.run("deploy", "reef"), {1, 3})
         assert_told(fleet.run("status"), {0})
         assert disk.fleet.get("reef/staging") == 200
     ran = disk.fleet.ok("deploy", "reef")
     after = disk.fleet.status()["reef/staging"]
-    assert (after["state"], after["healthy"], after["up_to_date"]) == ("running", True, True), ran
+    assert (after["state"], after["healthy"], after["up_to_date"]) == ("running", True, True), str(ran)
     assert after["revision"] > before["revision"]
     assert set(disk.fleet.daemons().values()) == {1}

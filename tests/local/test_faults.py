@@ -64,9 +64,9 @@ def test_a_broken_canary(fleet, way):
 
     ran = fleet.run("deploy", "--since", "HEAD")
 
-    assert ran.code == 3, ran
+    assert ran.code == 3, str(ran)
     outcomes = fleet.outcomes()
-    assert outcomes["reef/staging"] == "failed", ran
+    assert outcomes["reef/staging"] == "failed", str(ran)
     assert outcomes["reef/ocean"] == "withheld"
     assert {outcome for name, outcome in outcomes.items() if name.startswith("a-reef/")} <= {"succeeded", "unchanged"}
     assert outcomes["a-reef/ocean"] == "succeeded"
@@ -97,7 +97,7 @@ def test_a_broken_canary_on_a_first_install(fleet):
 
     ran = fleet.run("deploy", "reef-3")
 
-    assert ran.code == 3, ran
+    assert ran.code == 3, str(ran)
     assert fleet.outcomes() == {"reef-3/support": "succeeded", "reef-3/staging": "failed", "reef-3/ocean": "withheld"}
     states = fleet.states()
     assert (states["reef-3/staging"], states["reef-3/ocean"]) == ("failed", "absent")
@@ -210,7 +210,7 @@ def test_processes_that_share_a_rollout(fleet, tmp_path):
     assert "reef/ocean stands behind its canary reef/staging, which has no record of success" in early.err
     both = [leg("reef/support", "reef/staging"), leg("a-reef/support", "a-reef/staging")]
     for ran in map(finished, both):
-        assert ran.code == 0, ran
+        assert ran.code == 0, str(ran)
     late = finished(leg("reef/ocean"))
     assert late.code == 0, late
     outcomes = fleet.outcomes("shared")
@@ -225,7 +225,7 @@ def test_a_port_that_somebody_else_has(fleet):
         port = taken.getsockname()[1]
         write_cluster(fleet, "reef", {name: {"health": "http"} for name in REEF}, local={"port": port})
         ran = fleet.run("deploy", "--all")
-        assert ran.code == 3, ran
+        assert ran.code == 3, str(ran)
         assert f"port {port} of 127.0.0.1" in ran.out
         assert f"(process {os.getpid()})" in ran.out
         outcomes = fleet.outcomes()
@@ -248,10 +248,10 @@ def test_ten_hubs_at_once_beside_a_port_that_is_taken(fleets):
         port = taken.getsockname()[1]
         write_cluster(world, "man", {"staging": {}}, local={"port": port})
         ran = world.run("deploy", "--all", "--max-parallel", "10", "--per-cluster", "10")
-    assert ran.code == 3, ran
+    assert ran.code == 3, str(ran)
     outcomes = world.outcomes()
     assert (outcomes.pop("man/support"), outcomes.pop("man/staging")) == ("failed", "withheld")
-    assert set(outcomes.values()) == {"succeeded"}, ran
+    assert set(outcomes.values()) == {"succeeded"}, str(ran)
     assert f"port {port} of 127.0.0.1, the address of the cluster's ingress, is taken by " in ran.out
     rows = world.status()
     assert {f"many/{name}" for name in names} <= {name for name, row in rows.items() if row["healthy"]}
@@ -266,7 +266,7 @@ def test_interrupted_once_and_twice(fleet):
     wait_until(lambda: fleet.begun("check", "reef/staging"))
     running.send_signal(signal.SIGINT)
     ran = finished(running)
-    assert ran.code == 130, ran
+    assert ran.code == 130, str(ran)
     assert fleet.outcomes() == {"reef/support": "succeeded", "reef/staging": "succeeded", "reef/ocean": "cancelled"}
     assert "Next: deployer deploy --resume" in ran.out
     fleet.ok("deploy", "--resume")
@@ -279,7 +279,7 @@ def test_interrupted_once_and_twice(fleet):
     wait_until(lambda: any(line["event"] == "Interrupted" for line in fleet.journal()))
     running.send_signal(signal.SIGINT)
     ran = finished(running)
-    assert ran.code == 130, ran
+    assert ran.code == 130, str(ran)
     assert "Traceback" not in ran.err
     assert fleet.outcomes()["reef/staging"] == "cancelled"
     fleet.ok("deploy", "--resume")

@@ -69,7 +69,7 @@ def test_killed_again_and_again(nothing_yet, seed, words):
 
     ran = fleet.ok("deploy", *(words if fleet.count_of_lines() else ("--all",)))
 
-    assert set(fleet.outcomes().values()) <= {"succeeded", "unchanged"}, ran
+    assert set(fleet.outcomes().values()) <= {"succeeded", "unchanged"}, str(ran)
     assert set(fleet.outcomes()) == RELEASES
     rows = fleet.status()
     assert {name: (row["state"], row["healthy"], row["revision"]) for name, row in rows.items()} == dict.fromkeys(

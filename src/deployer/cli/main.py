@@ -29,6 +29,7 @@ VERBS: Mapping[str, Verb] = {
     "init": Verb("init", "make a new fleet"),
     "validate": Verb("validate", "say all that is wrong with the fleet"),
     "plan": Verb("plan", "which releases a change touches, and why"),
+    "diff": Verb("diff", "what a change makes of the manifests that Helm would send"),
     "deploy": Verb("deploy", "upgrade releases: support, then canaries, then production"),
     "check": Verb("check", "prove that users of a hub can work"),
     "preview": Verb("preview", "what of a hub's values a local hub can give"),

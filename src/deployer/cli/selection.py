@@ -6,12 +6,14 @@ import argparse
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from posixpath import join, normpath
 
 from deployer.changes.affected import Affected, Comparison
 from deployer.changes.labels import Label, apply_labels
 from deployer.changes.paths import Reasons, affected_by_paths
+from deployer.cli import rendering
 from deployer.cli.context import Context
 from deployer.errors import DeployerError
 from deployer.fleet.ids import ReleaseId
@@ -47,6 +49,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"a label of the pull request; {', '.join(Label)} count, others do not (may be repeated)",
     )
+    group.add_argument(
+        "--exact", action="store_true", help="with --since: drop what Helm renders the same at both revisions"
+    )
+    rendering.add_options(parser)
 
 
 def selected_plan(
@@ -59,8 +65,10 @@ def selected_plan(
     """
     fleet = context.fleet
     reasons, before = _reasons(options, context, files)
+    reasons, dropped = rendering.exact(options, context, reasons) if options.exact else (reasons, ())
     labelled = apply_labels(fleet, reasons, options.label)
-    return build_plan(fleet, labelled, before=before, revision=context.revision if revision else "")
+    plan = build_plan(fleet, labelled, before=before, revision=context.revision if revision else "")
+    return replace(plan, dropped=rendering.without_planned(dropped, plan.by_id)) if dropped else plan
 
 
 def _reasons(

@@ -2,49 +2,62 @@
 
 deployer validate                  the whole fleet
 deployer validate CLUSTER [HUB]    one cluster, or one hub of it
+
+Ends with 1 where there is an error, with --strict also where there is a warning.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 
+from deployer import __version__
 from deployer.cli.context import Context
 from deployer.errors import EXIT_OK, EXIT_USER_ERROR, DeployerError, flattened
+from deployer.fleet.findings import Finding, Severity
 from deployer.fleet.ids import SUPPORT, ReleaseId
 from deployer.fleet.repository import Fleet
-from deployer.fleet.validation import validate
+from deployer.fleet.validation import validate, what_cannot_be_read
+from deployer.reports.findings import as_github, as_json, as_sarif, as_text
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("cluster", nargs="?", metavar="CLUSTER", help="only this cluster")
     parser.add_argument("hub", nargs="?", metavar="HUB", help="only this hub of it")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "sarif", "github"),
+        default="text",
+        help="sarif is for code scanning, github for annotations of a workflow (default: text)",
+    )
+    parser.add_argument("--strict", action="store_true", help="warnings count as errors")
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
     try:
         fleet = context.fleet
     except DeployerError as error:
-        findings = flattened(error)
-        if not all(finding.place for finding in findings):
+        if not all(single.place for single in flattened(error)):
             raise  # there is no fleet
+        findings = what_cannot_be_read(error)
         summary = f"the fleet cannot be read: {_count(len(findings), 'finding')} so far"
     else:
         wanted = _wanted(fleet, args.cluster, args.hub)
         findings = validate(fleet, wanted)
-        summary = _summary(fleet, wanted, len(findings))
-    _show(findings, summary, as_json=args.format == "json")
-    return EXIT_USER_ERROR if findings else EXIT_OK
+        summary = _summary(fleet, wanted, findings)
+    _show(findings, summary, args.format)
+    failed = findings if args.strict else _errors(findings)
+    return EXIT_USER_ERROR if failed else EXIT_OK
 
 
-def _show(findings: list[DeployerError], summary: str, *, as_json: bool) -> None:
-    if as_json:
-        _print_json(findings)
-        return
-    for finding in findings:
-        print(finding)
-    print(summary, file=sys.stderr)
+def _show(findings: list[Finding], summary: str, how: str) -> None:
+    if how == "sarif":
+        print(as_sarif(findings, __version__), end="")
+    else:
+        print({"json": as_json, "github": as_github, "text": as_text}[how](findings), end="")
+    if how in ("text", "github"):
+        print(summary, file=sys.stderr)
 
 
 def _wanted(fleet: Fleet, cluster: str | None, hub: str | None) -> list[ReleaseId]:
@@ -56,26 +69,22 @@ def _wanted(fleet: Fleet, cluster: str | None, hub: str | None) -> list[ReleaseI
     return [release for release in fleet.releases if release.cluster == cluster] or [ReleaseId(cluster, SUPPORT)]
 
 
-def _print_json(findings: list[DeployerError]) -> None:
-    import json
-
-    rows = [
-        {
-            "file": finding.place.path if finding.place else None,
-            "line": finding.place.line if finding.place else 0,
-            "message": finding.message,
-            "hint": finding.hint,
-        }
-        for finding in findings
-    ]
-    print(json.dumps(rows, indent=2))
-
-
-def _summary(fleet: Fleet, wanted: list[ReleaseId], count: int) -> str:
+def _summary(fleet: Fleet, wanted: list[ReleaseId], findings: list[Finding]) -> str:
     clusters = {release.cluster for release in wanted} or fleet.clusters.keys()
     hubs = sum(1 for release in (wanted or fleet.releases) if release.hub)
-    looked = f"{_count(hubs, 'hub')} on {_count(len(clusters), 'cluster')}"
-    return f"{looked}: {_count(count, 'finding') if count else 'nothing wrong'}"
+    return f"{_count(hubs, 'hub')} on {_count(len(clusters), 'cluster')}: {_tally(findings)}"
+
+
+def _tally(findings: list[Finding]) -> str:
+    errors = len(_errors(findings))
+    warnings = len(findings) - errors
+    said = [_count(errors, "error")] if errors else []
+    said += [_count(warnings, "warning")] if warnings else []
+    return ", ".join(said) or "nothing wrong"
+
+
+def _errors(findings: Iterable[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.severity is Severity.ERROR]
 
 
 def _count(number: int, what: str) -> str:

@@ -24,6 +24,7 @@ class Dependency:
     version: str
     repository: str
     folder: str
+    condition: str = ""  # values that switch it, of which the first that is set decides: "a.enabled,global.a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,12 @@ def _dependency(document: Document, index: int, entry: Any, folder: str) -> Depe
     repository = str(entry.get("repository") or "")
     name = entry["name"]
     return Dependency(
-        name, str(entry.get("alias") or name), str(entry.get("version") or ""), repository, _folder(repository, folder)
+        name,
+        str(entry.get("alias") or name),
+        str(entry.get("version") or ""),
+        repository,
+        _folder(repository, folder),
+        str(entry.get("condition") or ""),
     )
 
 

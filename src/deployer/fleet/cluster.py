@@ -8,7 +8,7 @@ from typing import Any
 
 from deployer.fleet.helm_yaml import Path
 from deployer.fleet.ids import Level, Stage
-from deployer.fleet.schema import ANYTHING, COUNT, FLAG, TEXT, TEXTS, Model, choice, declare, model, models
+from deployer.fleet.schema import ANYTHING, COUNT, FLAG, TEXT, TEXT_MAP, TEXTS, Model, choice, declare, model, models
 
 
 class Provider(StrEnum):
@@ -115,6 +115,12 @@ class Hub(Model):
     )
     health: Level = declare(choice(Level), "the check after an upgrade", default=Level.USER)
     retire: bool = declare(FLAG, "take the hub out of service: it is uninstalled when asked for", default=False)
+    silence: dict[str, str] = declare(
+        TEXT_MAP,
+        "rules of `deployer validate` that say nothing of this hub, each with the reason why",
+        default={},
+        example="{no-memory-limit: one user at a time}",
+    )
 
     @property
     def effective_stage(self) -> Stage:

@@ -12,9 +12,10 @@ from deployer.errors import CombinedError, DeployerError, FleetError, Place
 from deployer.fleet import jsonnet
 from deployer.fleet.charts import Charts
 from deployer.fleet.cluster import Cluster, Hub, Provider, Support
-from deployer.fleet.helm_yaml import Document, load
+from deployer.fleet.helm_yaml import Document, Path, load
 from deployer.fleet.ids import SUPPORT, ReleaseId, Stage
-from deployer.fleet.schema import Finding, Model, Reader, dotted, keys_of
+from deployer.fleet.inside import Inside, OutsideError, leaves
+from deployer.fleet.schema import Misfit, Model, Reader, SchemaError, dotted, keys_of
 from deployer.fleet.settings import FILE as SETTINGS_FILE
 from deployer.fleet.settings import Settings
 from deployer.fleet.tree import Tree
@@ -62,7 +63,7 @@ class Fleet:
     settings: Settings
     clusters: Mapping[str, Cluster]
     documents: Mapping[str, Document]
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Misfit, ...] = ()
     charts: Charts = field(init=False)
 
     def __post_init__(self) -> None:
@@ -139,8 +140,14 @@ class Fleet:
         :raises FleetError: a file is missing, encrypted, or wrong.
         """
         files = [path for path in release.values_files if encrypted == "refuse" or not is_encrypted(path)]
-        layers = [self._layer(release, path) for path in files]
-        return coalesce(merge(layers), self._chart_defaults(release, release.chart, release.chart_override))
+        return coalesce(merge([self.layer(release, path) for path in files]), self.chart_defaults(release))
+
+    def chart_defaults(self, release: Release) -> Values:
+        """The defaults of a release's chart and of those that it depends on by path.
+
+        :raises FleetError: a chart is missing, or wrong.
+        """
+        return self._chart_defaults(release, release.chart, release.chart_override)
 
     def hub_values(self, release: Release, *, encrypted: Literal["refuse", "skip"] = "refuse") -> Values:
         """Of those, what the community's JupyterHub chart gets.
@@ -154,7 +161,11 @@ class Fleet:
             )
         return at(self.values(release, encrypted=encrypted), path)
 
-    def _layer(self, release: Release, path: str) -> Values:
+    def layer(self, release: Release, path: str) -> Values:
+        """One values file of a release, as it stands in the merge.
+
+        :raises FleetError: it is missing, encrypted, or wrong.
+        """
         if is_encrypted(path):
             raise FleetError(
                 "encrypted values cannot be used on a local cluster", Place(path), f"{release.id} lists it."
@@ -233,6 +244,7 @@ def load_fleet(tree: Tree) -> Fleet:
 
     :raises FleetError: no fleet here, or a file cannot be used; :class:`CombinedError` with all of them at once.
     """
+    tree = Inside(tree)
     settings, findings = load_settings(tree)
     folders = cluster_folders(tree)
     if not folders and not tree.is_file(SETTINGS_FILE):
@@ -256,7 +268,7 @@ def cluster_folders(tree: Tree) -> list[str]:
     return [name for name in tree.children(CLUSTERS) if name != TEMPLATES and tree.is_file(cluster_file(name))]
 
 
-def load_settings(tree: Tree) -> tuple[Settings, list[Finding]]:
+def load_settings(tree: Tree) -> tuple[Settings, list[Misfit]]:
     """deployer.yaml, or the defaults where there is none.
 
     :raises FleetError: it cannot be used.
@@ -266,10 +278,12 @@ def load_settings(tree: Tree) -> tuple[Settings, list[Finding]]:
     document = load(tree.read(SETTINGS_FILE), SETTINGS_FILE)
     reader = Reader(document)
     settings = reader.require(reader.read(Settings, {} if document.data is None else document.data))
+    if leaves(normpath(settings.charts)):
+        raise _leaves(document, ("charts",), settings.charts)
     return settings, reader.findings
 
 
-def load_cluster(tree: Tree, folder: str, settings: Settings) -> tuple[Cluster, Document, list[Finding]]:
+def load_cluster(tree: Tree, folder: str, settings: Settings) -> tuple[Cluster, Document, list[Misfit]]:
     """One cluster.yaml.
 
     :raises FleetError: it cannot be used.
@@ -280,6 +294,7 @@ def load_cluster(tree: Tree, folder: str, settings: Settings) -> tuple[Cluster, 
     cluster = reader.require(reader.read(Cluster, document.data))
     _check_names(document, cluster)
     _check_canaries(document, cluster)
+    raise_all(_check_paths(document, folder, cluster, settings))
     return cluster, document, reader.findings
 
 
@@ -295,7 +310,8 @@ def _check_names(document: Document, cluster: Cluster) -> None:
         elif hub.name in seen:
             wrong = f"{hub.name!r} is also the name of hubs[{seen[hub.name]}]"
         if wrong:
-            raise FleetError(f"hubs[{index}].name: {wrong}", document.place((*hub.at, "name")))
+            at = (*hub.at, "name")
+            raise SchemaError(f"{dotted(at)}: {wrong}", document.place(at), key=dotted(at))
         seen[hub.name] = index
 
 
@@ -307,7 +323,41 @@ def _check_canaries(document: Document, cluster: Cluster) -> None:
             if not staging.get(name, True):
                 at = (*hub.at, "canary")
                 hint = "Give that hub `stage: staging`, or name another."
-                raise FleetError(f"{dotted(at)}: {name!r} is no staging hub", document.place(at), hint)
+                raise SchemaError(f"{dotted(at)}: {name!r} is no staging hub", document.place(at), hint, key=dotted(at))
+
+
+def _check_paths(document: Document, folder: str, cluster: Cluster, settings: Settings) -> Iterator[FleetError]:
+    """No file outside the fleet is ever read: what it says would be in nobody's review."""
+    for key, name in _named_files(cluster):
+        if leaves(cluster_path(folder, name)):
+            yield _leaves(document, key, name)
+    charts = [(hub.at, hub.helm_chart) for hub in cluster.hubs]
+    if cluster.support:
+        charts.append((cluster.support.at, cluster.support.helm_chart))
+    for entry, name in charts:
+        if leaves(normpath(join(settings.charts, name))):
+            yield _leaves(document, (*entry, "helm_chart"), name)
+
+
+def _named_files(cluster: Cluster) -> Iterator[tuple[Path, str]]:
+    """Every file that cluster.yaml names, with the key that does."""
+    for entry in (cluster.support, *cluster.hubs):
+        for index, name in enumerate(entry.helm_chart_values_files if entry else ()):
+            yield (*entry.at, "helm_chart_values_files", index), name  # type: ignore[union-attr]
+    for hub in cluster.hubs:
+        yield (*hub.at, "chart_override"), hub.chart_override
+        yield (*hub.at, "domain_override_file"), hub.domain_override_file
+    for key in ("key", "file"):
+        yield (cluster.provider, key), getattr(cluster.connection, key, "")
+
+
+def _leaves(document: Document, key: Path, name: str) -> FleetError:
+    return OutsideError(
+        f"{dotted(key)}: {name} leads out of the fleet",
+        document.place(key),
+        "Name a file below the fleet's folder: what stands elsewhere is in no commit of it.",
+        key=dotted(key),
+    )
 
 
 def raise_all(errors: Iterable[DeployerError]) -> None:

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Kind(NamedTuple):
-    """A type of value: how it is called, how it is read (``None`` where it is not of that type), and its JSON Schema."""
+    """A type of value: its name, how it is read (``None`` where it is not of that type), and its JSON Schema."""
 
     name: str
     read: Callable[[Any], Any]
@@ -201,7 +201,7 @@ class Reader:
         for name in data.keys() - declared.keys():
             known = name in getattr(cls, "KEPT", ()) or name.startswith("x-")
             if not known and self._plain((*at, name)) not in self.extra:
-                yield Misfit(self.document, (*at, name), "unknown key" + _nearest(name, declared))
+                yield Misfit(self.document, (*at, name), "unknown key" + nearest(name, declared))
 
     @staticmethod
     def _plain(at: Path) -> str:
@@ -217,7 +217,8 @@ class Reader:
         return value
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``; did you mean …?``, or "" where no known name is near."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"; did you mean {near[0]}?" if near else ""
 

@@ -66,3 +66,9 @@ class Settings(Model):
     limits: Limits = declare(model(Limits), "how much at a time, and how long", default=Limits())
     jsonnet: Jsonnet = declare(model(Jsonnet), "how charts get computed values", default=Jsonnet())
     health: HealthSettings = declare(model(HealthSettings), "the health check", default=HealthSettings())
+    silence: dict[str, str] = declare(
+        TEXT_MAP,
+        "rules of `deployer validate` that say nothing in this fleet, each with the reason why",
+        default={},
+        example="{no-canary: every cluster has but one hub}",
+    )

@@ -3,121 +3,186 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from deployer.errors import DeployerError, FleetError, Place, flattened
-from deployer.fleet import jsonnet
+from deployer.errors import DeployerError, flattened
+from deployer.fleet.chart_schema import Schemas, check_schemas
 from deployer.fleet.cluster import Cluster, Hub, Provider
+from deployer.fleet.effective import Effective
+from deployer.fleet.findings import Finding, finding, in_order, of_error
 from deployer.fleet.helm_yaml import Path
+from deployer.fleet.housekeeping import locks, secrets, unused
 from deployer.fleet.ids import ReleaseId, Stage
+from deployer.fleet.policy import policy
 from deployer.fleet.repository import Fleet, Release, canaries_of, is_encrypted
 from deployer.fleet.schema import dotted
-from deployer.fleet.values import read_values
+from deployer.fleet.silences import Silences
+from deployer.fleet.values import Values
 
 # A hub's name is its namespace and its release: a DNS label (RFC 1123), of which Helm takes 53 characters.
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?")
+LABEL = r"[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?"
 
 
-def validate(fleet: Fleet, wanted: Iterable[ReleaseId] = ()) -> list[DeployerError]:
-    """Every finding, sorted by file and line.
+def validate(fleet: Fleet, wanted: Iterable[ReleaseId] = ()) -> list[Finding]:
+    """Every finding, sorted by file and line; what is silenced is left out.
 
     :param wanted: only what concerns these releases and their clusters' own keys.
     """
-    chosen = frozenset(wanted)
-    clusters = {release.cluster for release in chosen}
-    found = [finding.error() for finding in fleet.findings if _concerns(finding.document.path, clusters)]
-    for folder, cluster in fleet.clusters.items():
-        if not clusters or folder in clusters:
-            found += _Checks(fleet, folder, cluster).findings()
-    for release in fleet.releases.values():
-        if not chosen or release.id in chosen:
-            found += _release(fleet, release)
-    if not chosen:
-        found += _settings(fleet)
-    unique = {str(error): error for error in found}
-    return sorted(unique.values(), key=lambda error: (error.place or Place(""), error.message))
+    return in_order(_Validation(fleet, frozenset(wanted)).findings())
 
 
-def _concerns(path: str, clusters: set[str]) -> bool:
-    return not clusters or any(f"/{cluster}/" in path for cluster in clusters)
+def what_cannot_be_read(error: DeployerError) -> list[Finding]:
+    """What loading a fleet says, as findings."""
+    return in_order(map(of_error, flattened(error)))
+
+
+class _Validation:
+    """One validation: what is read once for all releases."""
+
+    def __init__(self, fleet: Fleet, chosen: frozenset[ReleaseId]) -> None:
+        self.fleet, self.chosen = fleet, chosen
+        self.clusters = {release.cluster for release in chosen} or set(fleet.clusters)
+        self.parsed: dict[str, Values] = {}
+        self.schemas = Schemas(fleet.tree)
+        self.silences = Silences(fleet)
+        self.checked: set[ReleaseId] = set()  # whose effective values could be looked at
+        self.domains: dict[str, ReleaseId] = {}  # the first hub of each
+        for hub, domain in sorted(_hubs(fleet)):
+            self.domains.setdefault(domain, hub)
+
+    def findings(self) -> Iterator[Finding]:
+        found = [of_error(misfit.error()) for misfit in self.fleet.findings if self._concerns(misfit.document.path)]
+        for folder in sorted(self.clusters):
+            found += _Checks(self.fleet, folder, self.domains).findings()
+            found += [*secrets(self.fleet, folder), *unused(self.fleet, folder)]
+        releases = [one for one in self.fleet.releases.values() if not self.chosen or one.id in self.chosen]
+        found += locks(self.fleet, self._charts(releases))
+        for release in releases:
+            found += self._release(release)
+        yield from self.silences.kept(found)
+        for release in releases:
+            yield from self.silences.of_hub(release, checked=release.id in self.checked)
+        if not self.chosen:
+            yield from self._settings()
+            yield from self.silences.of_fleet()
+
+    def _concerns(self, path: str) -> bool:
+        return not self.chosen or any(f"/{cluster}/" in path for cluster in self.clusters)
+
+    def _charts(self, releases: Iterable[Release]) -> set[tuple[str, str]]:
+        """Folder and Chart.yaml of every chart that these releases consist of."""
+        found = set()
+        for release in releases:
+            try:
+                closure = self.fleet.charts.closure(release.chart, release.chart_override)
+            except DeployerError:
+                continue  # said of the release
+            found |= {(release.chart, release.chart_override), *((chart.folder, "") for chart in closure[1:])}
+        return found
+
+    def _release(self, release: Release) -> Iterator[Finding]:
+        effective = Effective(self.fleet, release, self.parsed)
+        found = [*_files(self.fleet, release), *self._plain_files(effective), *_chart(self.fleet, release)]
+        found = found or _caught(lambda: effective.values)  # defaults of charts
+        if found:
+            yield from found  # without them there are no effective values
+            return
+        self.checked.add(release.id)
+        if release.hub:
+            yield from policy(effective)
+        yield from self._schemas(effective)
+
+    def _plain_files(self, effective: Effective) -> Iterator[Finding]:
+        for path in effective.release.values_files:
+            if self.fleet.tree.is_file(path) and not is_encrypted(path):
+                yield from _caught(lambda path=path: effective.layer(path))  # type: ignore[misc]
+
+    def _schemas(self, effective: Effective) -> list[Finding]:
+        try:
+            return list(check_schemas(effective, self.schemas))
+        except DeployerError as error:
+            return [of_error(single, "values-schema") for single in flattened(error)]
+
+    def _settings(self) -> Iterator[Finding]:
+        for release in self.fleet.releases.values():
+            yield from _caught(lambda release=release: self.fleet.ext_vars(release), "ext-vars")  # type: ignore[misc]
 
 
 class _Checks:
     """The checks of one cluster.yaml."""
 
-    def __init__(self, fleet: Fleet, folder: str, cluster: Cluster) -> None:
-        self.fleet, self.folder, self.cluster = fleet, folder, cluster
+    def __init__(self, fleet: Fleet, folder: str, domains: Mapping[str, ReleaseId]) -> None:
+        self.fleet, self.folder, self.domains = fleet, folder, domains
+        self.cluster: Cluster = fleet.clusters[folder]
 
-    def findings(self) -> Iterator[DeployerError]:
+    def findings(self) -> Iterator[Finding]:
         cluster = self.cluster
         if cluster.name != self.folder:
-            yield self._error(("name",), f"{cluster.name!r} is not the folder's name, {self.folder!r}")
+            yield self._found("cluster-name", ("name",), f"{cluster.name!r} is not the folder's name, {self.folder!r}")
         if cluster.connection is None:
-            yield self._error(
-                ("provider",), f"the block {cluster.provider}: is missing", "It says how to reach the cluster."
-            )
+            yield self._found("provider-block", ("provider",), f"the block {cluster.provider}: is missing")
         for hub in cluster.hubs:
             yield from self._hub(hub)
 
-    def _hub(self, hub: Hub) -> Iterator[DeployerError]:
-        if not _LABEL.fullmatch(hub.name):
-            yield self._error(
-                (*hub.at, "name"),
-                f"{hub.name!r} cannot name a namespace",
-                "Lower-case letters, digits and '-', at most 53 of them, the first and the last a letter or a digit.",
-            )
+    def _hub(self, hub: Hub) -> Iterator[Finding]:
+        if not re.fullmatch(LABEL, hub.name):
+            yield self._found("hub-name", (*hub.at, "name"), f"{hub.name!r} cannot name a namespace")
         if not hub.domain and self.cluster.provider is not Provider.LOCAL:
-            yield self._error(hub.at, f"hub {hub.name} has no domain")
+            yield self._found("no-domain", hub.at, f"hub {hub.name} has no domain")
         yield from self._canaries(hub)
         yield from self._domain(hub)
 
-    def _canaries(self, hub: Hub) -> Iterator[DeployerError]:
-        others = {other.name: other for other in self.cluster.hubs}
+    def _canaries(self, hub: Hub) -> Iterator[Finding]:
+        at, others = (*hub.at, "canary"), {other.name for other in self.cluster.hubs}
         for name in canaries_of(self.cluster, hub):
-            at = (*hub.at, "canary")
             if name not in others:
-                yield self._error(at, f"no hub {name!r} on this cluster", f"It has: {', '.join(sorted(others))}")
+                has = f"It has: {', '.join(sorted(others))}"
+                yield self._found("canary", at, f"no hub {name!r} on this cluster", has)
         if hub.canary and hub.effective_stage is Stage.STAGING:
-            yield self._error((*hub.at, "canary"), "a staging hub stands behind no canary")
+            yield self._found("canary", at, "a staging hub stands behind no canary")
 
-    def _domain(self, hub: Hub) -> Iterator[DeployerError]:
-        for folder, cluster in self.fleet.clusters.items():
-            for other in cluster.hubs:
-                same = hub.domain and hub.domain == other.domain
-                if same and (folder, other.name) < (self.folder, hub.name):
-                    yield self._error((*hub.at, "domain"), f"{hub.domain} is also the domain of {folder}/{other.name}")
+    def _domain(self, hub: Hub) -> Iterator[Finding]:
+        first = self.domains.get(hub.domain)
+        if hub.domain and first != ReleaseId(self.folder, hub.name):
+            yield self._found("domain-twice", (*hub.at, "domain"), f"{hub.domain} is also the domain of {first}")
 
-    def _error(self, at: Path, message: str, hint: str = "") -> FleetError:
-        document = self.fleet.documents[self.folder]
-        return FleetError(f"{dotted(at)}: {message}", document.place(at), hint)
+    def _found(self, rule: str, at: Path, message: str, hint: str | None = None) -> Finding:
+        place = self.fleet.documents[self.folder].place(at)
+        return finding(rule, place, dotted(at), message, hint=hint, release=self._concerned(at))
+
+    def _concerned(self, at: Path) -> ReleaseId | None:
+        hubs = [ReleaseId(self.folder, hub.name) for hub in self.cluster.hubs if hub.at and hub.at == at[:2]]
+        return hubs[0] if hubs else None
 
 
-def _release(fleet: Fleet, release: Release) -> Iterator[DeployerError]:
-    """Files that a release names exist and can be read; its chart is there, with all it depends on by path."""
+def _hubs(fleet: Fleet) -> list[tuple[ReleaseId, str]]:
+    """Every hub with its domain, those that retire too."""
+    return [(ReleaseId(name, hub.name), hub.domain) for name, cluster in fleet.clusters.items() for hub in cluster.hubs]
+
+
+def _files(fleet: Fleet, release: Release) -> Iterator[Finding]:
+    """Files that a release names exist."""
     document = fleet.documents[release.id.cluster]
     at: Path = (*release.hub.at,) if release.hub else ("support",)
-    for index, path in enumerate(release.values_files):
-        key = (*at, "helm_chart_values_files", index)
-        if not fleet.tree.is_file(path):
-            yield FleetError(f"{dotted(key)}: no such file: {path}", document.place(key))
-        elif path.endswith((".yaml", ".yml")) and not is_encrypted(path):
-            yield from _caught(lambda path=path: read_values(fleet.tree, path))  # type: ignore[misc]
-        elif path.endswith(".jsonnet") and not is_encrypted(path):
-            yield from _caught(lambda path=path: jsonnet.evaluate(fleet.tree, path, fleet.ext_vars(release)))  # type: ignore[misc]
-    for name, path in (("chart_override", release.chart_override), ("domain_override_file", release.domain_override)):
+    named = [((*at, "helm_chart_values_files", index), path) for index, path in enumerate(release.values_files)]
+    named += [
+        ((*at, "chart_override"), release.chart_override),
+        ((*at, "domain_override_file"), release.domain_override),
+    ]
+    for key, path in named:
         if path and not fleet.tree.is_file(path):
-            yield FleetError(f"{dotted((*at, name))}: no such file: {path}", document.place((*at, name)))
-    yield from _caught(lambda: fleet.charts.closure(release.chart, release.chart_override))
+            message = f"no such file: {path}"
+            yield finding("missing-file", document.place(key), dotted(key), message, release=release.id)
 
 
-def _settings(fleet: Fleet) -> Iterator[DeployerError]:
-    for release in fleet.releases.values():
-        yield from _caught(lambda release=release: fleet.ext_vars(release))  # type: ignore[misc]
+def _chart(fleet: Fleet, release: Release) -> list[Finding]:
+    """The chart of a release is there, with all that it depends on by path."""
+    return _caught(lambda: fleet.charts.closure(release.chart, release.chart_override), "chart")
 
 
-def _caught(act: Callable[[], object]) -> list[DeployerError]:
+def _caught(act: Callable[[], object], rule: str = "unreadable", release: ReleaseId | None = None) -> list[Finding]:
     try:
         act()
     except DeployerError as error:
-        return flattened(error)
+        return [of_error(single, rule, release) for single in flattened(error)]
     return []

@@ -1,7 +1,8 @@
 """Plans as JSON: what ``plan --format json`` prints, ``--save`` writes and ``deploy --plan`` reads.
 
-The documented part is ``releases`` (cluster, hub or null for support, stage, provider, reasons as text) and
-``retired``; the other keys are what carrying it out needs. The same plan gives the same bytes.
+The documented part is ``releases`` (cluster, hub or null for support, stage, provider, reasons as text),
+``retired`` and ``dropped`` (cluster, hub, reason); the other keys are what carrying it out needs. The same plan gives
+the same bytes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 from deployer.changes.reasons import Reason, Rule
 from deployer.errors import DeployerError, Place
 from deployer.fleet.ids import SUPPORT, ReleaseId, Stage
-from deployer.plan.model import Plan, PlannedRelease
+from deployer.plan.model import Dropped, Plan, PlannedRelease
 
 VERSION = 1
 
@@ -27,6 +28,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
     return {
         "releases": [_release_to_json(release) for release in sorted(plan.releases, key=lambda one: one.order)],
         "retired": [_id_to_json(release) for release in sorted(plan.retired)],
+        "dropped": [_id_to_json(one.id) | {"reason": one.reason} for one in sorted(plan.dropped)],
         "revision": plan.revision,
         "version": VERSION,
     }
@@ -89,7 +91,9 @@ class _Reader:
         retired = self.list_of(whole, "retired", "", self.id) if "retired" in whole else ()
         self.check_unique(releases)
         revision = self.text(whole, "revision", "") if "revision" in whole else ""
-        return Plan(tuple(sorted(releases, key=lambda one: one.order)), tuple(sorted(retired)), revision)
+        dropped = self.list_of(whole, "dropped", "", self.dropped) if "dropped" in whole else ()
+        ordered = tuple(sorted(releases, key=lambda one: one.order))
+        return Plan(ordered, tuple(sorted(retired)), revision, tuple(sorted(dropped)))
 
     def release(self, data: object, at: str) -> PlannedRelease:
         entry, name = self.table(data, at), self.id(data, at)
@@ -116,6 +120,9 @@ class _Reader:
         entry = self.table(data, at)
         hub = self.string(entry["hub"], f"{at}.hub") if entry.get("hub") is not None else SUPPORT
         return self.parsed(f"{self.text(entry, 'cluster', at)}/{hub}", at)
+
+    def dropped(self, data: object, at: str) -> Dropped:
+        return Dropped(self.id(data, at), self.text(self.table(data, at), "reason", at))
 
     def canary(self, data: object, at: str) -> ReleaseId:
         return self.parsed(self.string(data, at), at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from deployer.changes.reasons import Reason
 from deployer.fleet.ids import ReleaseId, Stage
@@ -26,16 +27,25 @@ class PlannedRelease:
         return self.id.cluster, self.stage.rank, self.id.name
 
 
+class Dropped(NamedTuple):
+    """A release that differs and is not in the plan all the same, and why."""
+
+    id: ReleaseId
+    reason: str
+
+
 @dataclass(frozen=True)
 class Plan:
     """The releases to upgrade, sorted by :attr:`PlannedRelease.order`, and what is gone from the fleet.
 
     ``revision`` is the commit that was planned, "" where the work tree differs from it or git is not in use.
+    ``dropped`` are those that need no upgrade although their inputs differ (``--exact``), sorted.
     """
 
     releases: tuple[PlannedRelease, ...] = ()
     retired: tuple[ReleaseId, ...] = ()
     revision: str = ""
+    dropped: tuple[Dropped, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.releases)

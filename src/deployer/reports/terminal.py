@@ -45,6 +45,9 @@ def show_plan(plan: Plan) -> None:
     out = console()
     if plan.releases:
         out.print(plan_table(plan))
+    if plan.dropped:
+        dropped = "\n".join(f"  {one.id}: {one.reason}" for one in plan.dropped)
+        out.print(Text(f"Dropped, for nothing would change:\n{dropped}", style="dim"))
     if plan.retired:
         gone = ", ".join(map(str, plan.retired))
         out.print(Text(f"Retired, and left alone: {gone}", style="dim"))

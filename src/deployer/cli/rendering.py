@@ -1,0 +1,87 @@
+"""What the verbs that render share: their options, the renderer, and dropping what renders the same (`--exact`)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+
+from deployer.changes.paths import Reasons
+from deployer.cli.context import Context
+from deployer.errors import DeployerError, FleetError
+from deployer.fleet.ids import ReleaseId
+from deployer.fleet.repository import Fleet, load_fleet
+from deployer.plan.model import Dropped
+from deployer.render.manifests import NotRendered, Pair
+
+RENDERS_THE_SAME = "renders the same"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("rendering")
+    group.add_argument("--kube-version", metavar="VERSION", default="", help="the Kubernetes that Helm renders for")
+    group.add_argument(
+        "--api-versions", metavar="API", action="append", default=[], help="an API that it has (may be repeated)"
+    )
+    group.add_argument(
+        "--skip-secrets",
+        action="store_true",
+        help="render without encrypted values where these are the same bytes at both revisions",
+    )
+
+
+def exact(args: argparse.Namespace, context: Context, reasons: Reasons) -> tuple[Reasons, tuple[Dropped, ...]]:
+    """The releases whose manifests differ, or cannot be compared here (said aloud), and those that were dropped.
+
+    :raises DeployerError: there is no revision to compare with.
+    """
+    if args.since is None:
+        raise DeployerError("--exact compares with a revision", hint="Add --since REV.")
+    try:
+        before = load_fleet(context.repository.at(args.since))
+    except FleetError:
+        return reasons, ()  # said already: the plan is by paths then
+    comparable = [release for release in reasons if _is_at_the_same_place(release, before, context.fleet)]
+    pairs = rendered_pairs(args, context, comparable, before)
+    say_unrendered({release: pair.reason for release, pair in pairs.items() if not isinstance(pair, Pair)})
+    same = {release for release, pair in pairs.items() if isinstance(pair, Pair) and pair.equal}
+    kept = {release: why for release, why in reasons.items() if release not in same}
+    return kept, tuple(Dropped(release, RENDERS_THE_SAME) for release in sorted(same))
+
+
+def rendered_pairs(
+    args: argparse.Namespace, context: Context, releases: Iterable[ReleaseId], before: Fleet
+) -> dict[ReleaseId, Pair | NotRendered]:
+    """These releases at both revisions; as the options say, with the user's cache."""
+    from deployer.render.cache import Cache, cache_folder  # only for those who render
+    from deployer.render.renderer import Options, Renderer
+
+    how = Options(args.kube_version, tuple(args.api_versions), args.skip_secrets)
+    with Renderer(context.env, Cache(cache_folder(context.env)), how) as renderer:
+        return renderer.pairs(releases, before, context.fleet)
+
+
+def _is_at_the_same_place(release: ReleaseId, before: Fleet, after: Fleet) -> bool:
+    """Whether the release was there, on the cluster that it is on now: the same manifests elsewhere are news."""
+    earlier = before.releases.get(release)
+    return earlier is not None and _place(before, release) == _place(after, release)
+
+
+def _place(fleet: Fleet, release: ReleaseId) -> tuple[object, ...]:
+    cluster = fleet.releases[release].cluster
+    return cluster.provider, cluster.connection
+
+
+def say_unrendered(unrendered: dict[ReleaseId, str]) -> None:
+    """On standard error, for standard output is the plan."""
+    if unrendered:
+        from deployer.reports.diff import reasons
+
+        for line in reasons(unrendered):
+            print(f"deployer: stays planned, for it cannot be rendered: {line}", file=sys.stderr)
+
+
+def without_planned(dropped: Iterable[Dropped], planned: Iterable[ReleaseId]) -> tuple[Dropped, ...]:
+    """A canary that is brought along after all was not dropped."""
+    kept = frozenset(planned)
+    return tuple(one for one in dropped if one.id not in kept)

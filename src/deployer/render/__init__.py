@@ -1,0 +1,1 @@
+"""What Helm would send to a cluster: manifests at a revision, what of two of them is equal, and how they differ."""

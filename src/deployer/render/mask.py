@@ -1,0 +1,123 @@
+"""What is shown of a manifest: no value of a Secret, and nothing that stands under a key that looks like one.
+
+A masked value becomes ``MASKED-<digest>``, so that one that changed is told from one that did not; the digest is keyed
+with a random text that never leaves the user's own cache, and it is not shown either (see :func:`unmarked`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from deployer.errors import FleetError
+from deployer.fleet.helm_yaml import load
+from deployer.fleet.masking import MASK, may_be_secret
+from deployer.render.normalise import GENERATED
+
+_WORD = (
+    r"pass(?:word|wd|phrase)|secret|token|api[-_.]?key|private[-_.]?key|access[-_.]?key|crypt|credential|authorization"
+)
+# Keys that hold a secret's name or how it is used, not the secret.
+_HARMLESS = re.compile(
+    r"(^keys?|names?|ref|refs|path|file|class|policy|type|mount\w*|seconds|expiration\w*)$", re.IGNORECASE
+)
+_IN_TEXT = re.compile(
+    rf"((?:{_WORD})[\w.-]*[\"']?\s*[:=]\s*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s\"',;{{}}\[\]][^\n,;}}\"']*)", re.IGNORECASE
+)
+_IN_URL = re.compile(r"(\w+://[^\s/:@]*:)([^\s/@]+)(?=@)")
+_PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
+_MARK = re.compile(r"MASKED-[0-9a-f]{24}")
+
+
+def marks(text: str) -> frozenset[str]:
+    """The marks that stand in a text."""
+    return frozenset(_MARK.findall(text))
+
+
+def unmarked(text: str, note: str = "", same: frozenset[str] = frozenset()) -> str:
+    """``text`` as people see it; ``note`` follows each masked value that is not one of ``same``."""
+    return _MARK.sub(lambda found: f"{MASK} ({note})" if note and found[0] not in same else MASK, text)
+
+
+class Masker:
+    """Masks with one key: the same secret gives the same mark."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def digest(self, value: Any) -> str:
+        """A digest that says nothing of the value to those who do not have the key."""
+        raw = json.dumps(value, sort_keys=True, ensure_ascii=True).encode()
+        return hashlib.blake2b(raw, key=self._key, digest_size=32).hexdigest()
+
+    def mark(self, value: Any) -> str:
+        return f"MASKED-{self.digest(value)[:24]}"
+
+    def manifest(self, data: Any) -> Any:
+        """One object with its secrets masked; all of it where it could not be parsed."""
+        if isinstance(data, str):
+            return self.mark(data)
+        if not isinstance(data, dict) or data.get("kind") != "Secret":
+            return self._masked(data)
+        shown: dict[str, Any] = {key: value for key, value in data.items() if key not in ("data", "stringData")}
+        shown = self._masked(shown)
+        for key, decode in (("data", _decoded), ("stringData", str)):
+            if isinstance(data.get(key), dict):
+                shown[key] = {name: self._secret(value, decode) for name, value in data[key].items()}
+        return shown
+
+    def _secret(self, value: Any, decode: Callable[[Any], str]) -> Any:
+        """The value of a Secret: a mark, or, where it is a map in YAML, its keys with a mark for each value."""
+        if value == GENERATED:
+            return value
+        try:
+            inner = load(decode(value).encode(), "").data
+        except (FleetError, ValueError):
+            inner = None
+        return self._leaves(inner) if isinstance(inner, dict) and inner else self.mark(value)
+
+    def _leaves(self, value: Any) -> Any:
+        if isinstance(value, dict) and value:
+            return {key: self._leaves(inner) for key, inner in value.items()}
+        return value if value in ({}, [], None) else self.mark(value)
+
+    def _masked(self, value: Any, *, secret: bool = False) -> Any:
+        if isinstance(value, dict):
+            return self._map(value)
+        if isinstance(value, list):
+            return [self._masked(inner, secret=secret) for inner in value]
+        if not isinstance(value, str) or not value or value == GENERATED:
+            return value
+        return self.mark(value) if secret else self._text(value)
+
+    def _map(self, value: dict[str, Any]) -> dict[str, Any]:
+        named = value.get("name")  # an environment variable: {name: …, value: …}
+        hidden = isinstance(named, str) and _is_secret(named)
+        return {
+            key: self._masked(inner, secret=_is_secret(key) or (hidden and key == "value"))
+            for key, inner in value.items()
+        }
+
+    def _text(self, text: str) -> str:
+        text = _PEM.sub(lambda found: self.mark(found[0]), text)
+        text = _IN_URL.sub(lambda found: found[1] + self.mark(found[2]), text)
+        return _IN_TEXT.sub(lambda found: found[1] + self.mark(found[2]), text)
+
+
+def _is_secret(key: str) -> bool:
+    return may_be_secret([key]) and _HARMLESS.search(key) is None
+
+
+def _decoded(value: Any) -> str:
+    """
+    :raises ValueError: not base64, or not text.
+    """
+    try:
+        return base64.b64decode(str(value), validate=True).decode()
+    except binascii.Error as error:
+        raise ValueError(str(error)) from None

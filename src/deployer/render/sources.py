@@ -1,0 +1,159 @@
+"""All that Helm reads to render one release, as bytes: its chart with those it depends on by path, and its values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from deployer.errors import FleetError, Place
+from deployer.fleet import jsonnet
+from deployer.fleet.cluster import Provider
+from deployer.fleet.repository import Fleet, Release, is_encrypted
+from deployer.fleet.tree import files_below
+from deployer.fleet.values import Values, at, merge, read_values
+
+COMPUTED = "computed.yaml"  # the chart's own computed values, lowest of all
+
+
+@dataclass(frozen=True)
+class ChartSource:
+    """A chart and all that it depends on by path. ``folders`` are those of the charts, dependencies first."""
+
+    folders: tuple[str, ...]
+    files: Mapping[str, bytes] = field(repr=False)
+
+    @property
+    def folder(self) -> str:
+        return self.folders[-1]
+
+    @cached_property
+    def digest(self) -> str:
+        return _digest([*self.folders, "", *(part for path in sorted(self.files) for part in (path, self.files[path]))])
+
+
+@dataclass(frozen=True)
+class Source:
+    """What one release is rendered from. ``values`` are file names with their bytes, in order: later ones win."""
+
+    name: str  # of Helm's release, and of its namespace
+    chart: ChartSource
+    values: tuple[tuple[str, bytes], ...] = field(repr=False)
+
+    def key(self, *how: str) -> str:
+        """A digest of all inputs; ``how`` is what else the manifests depend on."""
+        return _digest([*how, "", self.name, self.chart.digest, *(content for _, content in self.values)])
+
+
+def _digest(parts: Iterable[str | bytes]) -> str:
+    total = hashlib.sha256()
+    for part in parts:
+        raw = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
+        total.update(b"%d:" % len(raw))
+        total.update(raw)
+    return total.hexdigest()
+
+
+class SourceReader:
+    """Reads the sources of a fleet's releases; charts that releases share are read once."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        self._charts: dict[tuple[str, str], ChartSource] = {}
+
+    def source(self, release: Release, *, skip_encrypted: bool = False) -> Source:
+        """What the release is rendered from.
+
+        :param skip_encrypted: leave encrypted values out; else they are an error.
+        :raises FleetError: it is not deployed with Helm, or a file is missing, encrypted or wrong.
+        """
+        if release.provider is Provider.LOCAL:
+            raise FleetError("a local cluster runs processes, not manifests")
+        encrypted = self.encrypted(release)
+        if encrypted and not skip_encrypted:
+            raise FleetError(f"encrypted values cannot be decrypted here: {', '.join(sorted(encrypted))}")
+        files = [path for path in release.values_files if path not in encrypted]
+        return Source(release.id.name, self._chart(release), tuple(self._values(release, files)))
+
+    def encrypted(self, release: Release) -> dict[str, bytes]:
+        """The encrypted files that the release's manifests depend on, with their bytes.
+
+        :raises FleetError: one of them is missing.
+        """
+        listed = [path for path in release.values_files if is_encrypted(path)]
+        if release.domain_override and "hub.domain" in self.fleet.settings.jsonnet.ext_vars.values():
+            listed.append(release.domain_override)
+        return {path: self._read(path) for path in listed}
+
+    def _read(self, path: str) -> bytes:
+        try:
+            return self.fleet.tree.read(path)
+        except FileNotFoundError:
+            raise FleetError("no such file", Place(path)) from None
+
+    # Values
+
+    def _values(self, release: Release, files: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        if computed := self._computed(release, release.chart, release.chart_override):
+            yield COMPUTED, _as_yaml(computed)
+        for path in files:
+            name = path.rsplit("/", 1)[-1]
+            if path.endswith(".jsonnet"):
+                ext_vars = self.fleet.ext_vars(release)
+                yield f"{name}.yaml", _as_yaml(jsonnet.evaluate(self.fleet.tree, path, ext_vars))
+            else:
+                yield name, self._read(path)
+
+    def _computed(self, release: Release, folder: str, override: str = "") -> Values:
+        """Computed values of a chart and, below their keys, of those it depends on by path, under its own defaults."""
+        tree, file = self.fleet.tree, self.fleet.settings.jsonnet.chart_values
+        if not file:
+            return {}
+        values = self._own_values(folder)
+        below: Values = {}
+        for dependency in self.fleet.charts.get(folder, override).dependencies:
+            if dependency.folder and (inner := self._computed(release, dependency.folder)):
+                below[dependency.key] = merge([inner, at(values, [dependency.key])])
+        path = f"{folder}/{file}"
+        own = jsonnet.evaluate(tree, path, self.fleet.ext_vars(release)) if tree.is_file(path) else {}
+        return merge([below, own])
+
+    def _own_values(self, folder: str) -> Values:
+        path = f"{folder}/values.yaml"
+        return read_values(self.fleet.tree, path) if self.fleet.tree.is_file(path) else {}
+
+    # Charts
+
+    def _chart(self, release: Release) -> ChartSource:
+        key = (release.chart, release.chart_override)
+        if key not in self._charts:
+            self._charts[key] = self._read_chart(*key)
+        return self._charts[key]
+
+    def _read_chart(self, folder: str, override: str) -> ChartSource:
+        # The closure must be read first: it says which chart is missing.
+        self.fleet.charts.closure(folder, override)
+        folders = tuple(dict.fromkeys(self._bottom_up(folder, override, ())))
+        files = {path: self._read(path) for one in folders for path in files_below(self.fleet.tree, one)}
+        if override:
+            # A lock file belongs to the Chart.yaml that is replaced.
+            files.pop(f"{folder}/Chart.lock", None)
+            files[f"{folder}/Chart.yaml"] = self._read(override)
+        return ChartSource(folders, files)
+
+    def _bottom_up(self, folder: str, override: str, above: tuple[str, ...]) -> Iterator[str]:
+        if folder.startswith(("..", "/")):
+            raise FleetError(f"the chart {folder} is outside the fleet")
+        if folder in above:
+            raise FleetError(f"charts depend on each other in a ring: {' → '.join((*above, folder))}")
+        for dependency in self.fleet.charts.get(folder, override).dependencies:
+            if dependency.folder:
+                yield from self._bottom_up(dependency.folder, "", (*above, folder))
+        yield folder
+
+
+def _as_yaml(values: Values) -> bytes:
+    """JSON, which is YAML too."""
+    return json.dumps(values, indent=1, ensure_ascii=False).encode()
