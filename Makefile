@@ -48,10 +48,19 @@ demo: $(VENV)/installed  ## real JupyterHubs on this machine: two clusters of th
 demo-down: $(VENV)/installed  ## stop what make demo started
 	@test ! -d $(FLEET)/config || $(BIN)/deployer --fleet $(FLEET) down
 
-.PHONY: test test-fast lint format docs bench
-test: $(VENV)/installed-dev  ## all tests: pure ones, git repositories, real hubs, a real browser
+.PHONY: test test-fast test-kubernetes tools lint format docs bench
+test: $(VENV)/installed-dev tools  ## all tests: pure ones, git repositories, real hubs, a real browser, real control planes
 	$(BIN)/python -m pytest tests/architecture tests/unit tests/fleet -n 2 -q
 	$(BIN)/python -m pytest tests/local -q
+	$(BIN)/python -m pytest tests/kubernetes -q
+
+test-kubernetes: $(VENV)/installed-dev tools  ## the tests on Kubernetes: control planes on this machine, KWOK for nodes
+	$(BIN)/python -m pytest tests/kubernetes -q
+
+# Without Go the tests on Kubernetes are skipped, and say so; CI demands it.
+tools:  ## Helm, a control plane and KWOK for the tests, built once from their Go modules
+	@if command -v go >/dev/null || test -n "$${CI:-}"; then nice tools/build; \
+	else echo "Go is not installed: what the deployer does on Kubernetes will NOT be tested" >&2; fi
 
 test-fast: $(VENV)/installed-dev  ## the tests that start no hub
 	$(BIN)/python -m pytest tests/architecture tests/unit tests/fleet -n 2 -q

@@ -1,0 +1,108 @@
+"""The lane itself, with bare helm: what the tests of the deployer may rely on."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from chart_repository import STAND_INS
+from control_plane import wait_until
+
+pytestmark = pytest.mark.kubernetes
+CHART = str(STAND_INS / "jupyterhub")
+HELMS = {"helm3": "--atomic", "helm4": "--rollback-on-failure"}
+
+
+@pytest.fixture(params=HELMS)
+def helm(request):
+    return request.param
+
+
+@pytest.fixture
+def namespace(cluster, request):
+    """A name that no other test has."""
+    name = request.node.name.removeprefix("test_").replace("_", "-").replace("[", "-").replace("]", "")[:50]
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
+
+
+@pytest.fixture
+def upgrade(cluster, namespace, helm):
+    """Install or upgrade the stand-in with these values, as the deployer is to do it."""
+
+    def run(timeout="60s", **values):
+        words = ["upgrade", "--install", "--create-namespace", "--namespace", namespace, namespace, CHART]
+        words += ["--wait", "--timeout", timeout, HELMS[helm], "--values", "-"]
+        return cluster.run("helm", *words, helm=helm, stdin=json.dumps(values))
+
+    return run
+
+
+def ready(cluster, namespace, name="hub"):
+    return cluster.get("deployment", name, namespace)["status"].get("readyReplicas", 0)
+
+
+def test_an_install_ends_when_all_is_ready(cluster, namespace, upgrade):
+    ran = upgrade()
+    assert ran.code == 0, ran
+    assert ready(cluster, namespace) == 1
+    assert cluster.get("pvc", "hub-db-dir", namespace)["status"]["phase"] == "Bound"
+    assert cluster.get("service", "proxy-public", namespace)["status"]["loadBalancer"]["ingress"]
+    assert not cluster.all("job", namespace)  # the hook came, was done, and is gone
+    assert cluster.revisions(namespace) == [(1, "deployed")]
+
+
+def test_secrets_that_the_chart_made_stay_through_an_upgrade(cluster, namespace, upgrade):
+    upgrade()
+    key = "hub.config.JupyterHub.cookie_secret"
+    before = cluster.secret(namespace, key)
+    ran = upgrade(hub={"extraEnv": {"NEW": "1"}})
+    assert ran.code == 0, ran
+    assert cluster.secret(namespace, key) == before
+    assert cluster.revisions(namespace) == [(1, "superseded"), (2, "deployed")]
+
+
+def test_what_never_becomes_ready_is_rolled_back(cluster, namespace, upgrade):
+    upgrade(hub={"extraEnv": {"GOOD": "1"}})
+    ran = upgrade(timeout="4s", hub={"annotations": {"stage.test/fails": "yes"}})
+    assert ran.code != 0
+    assert [status for _, status in cluster.revisions(namespace)] == ["superseded", "failed", "deployed"]
+    environment = cluster.get("deployment", "hub", namespace)["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert {"name": "GOOD", "value": "1"} in environment
+    wait_until(lambda: ready(cluster, namespace) == 1)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"proxy": {"service": {"annotations": {"stage.test/fails": "yes"}}}},  # a load balancer that never comes
+        {"prePuller": {"annotations": {"stage.test/fails": "yes"}}},  # a hook that fails
+        {"hub": {"services": 1}},  # refused by the chart's schema
+    ],
+    ids=["address", "hook", "schema"],
+)
+def test_an_install_that_fails_leaves_nothing_behind(cluster, namespace, upgrade, values):
+    assert upgrade(timeout="4s", **values).code != 0
+    assert cluster.revisions(namespace) == []
+
+
+def test_slow_pods_are_waited_for(cluster, namespace, helm):
+    """Whoever looks in the meantime sees the release pending."""
+    values = ["--set-string", r"hub.annotations.stage\.test/after=4s"]
+    words = [
+        "upgrade",
+        "--install",
+        "--create-namespace",
+        "--namespace",
+        namespace,
+        namespace,
+        CHART,
+        "--wait",
+        *values,
+    ]
+    child = cluster.begin_helm(*words, helm=helm)
+    wait_until(lambda: cluster.revisions(namespace) or child.poll() is not None)
+    assert cluster.revisions(namespace) == [(1, "pending-install")]
+    said, _ = child.communicate(timeout=60)
+    assert child.returncode == 0, said
+    assert cluster.revisions(namespace) == [(1, "deployed")]
