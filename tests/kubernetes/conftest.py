@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 from chart_repository import chart_repository
 from control_plane import ControlPlane
 from kube_cluster import KubeCluster
+from kube_fleet import KubeFleet, write_charts
 
 GIVEN = "KUBERNETES_TEST_KUBECONFIG"  # kubeconfigs of real clusters, to be used instead of our own
 
@@ -71,3 +74,40 @@ def charts(tmp_path_factory) -> Iterator[str]:
     """The address of the charts' repository."""
     with chart_repository(tmp_path_factory.mktemp("charts")) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def fleet_charts(charts, cluster, tmp_path_factory) -> Path:
+    """The charts of the tests' fleets, locked to what the repository holds."""
+    root = tmp_path_factory.mktemp("fleet-charts")
+    write_charts(root, charts)
+    basehub = root / "helm-charts" / "basehub"
+    cluster.helm("dependency", "update", str(basehub))
+    shutil.rmtree(basehub / "charts")
+    return root / "helm-charts"
+
+
+_tags = count(1)
+
+
+@pytest.fixture
+def fleets(clusters, fleet_charts, tmp_path_factory):
+    """Make fleets: by name of the cluster its hubs, which are the keys of their entries in cluster.yaml."""
+    made: list[KubeFleet] = []
+
+    def make(hubs, helm="helm3", limits=None, **keys) -> KubeFleet:
+        given = {name: clusters[number] for number, name in enumerate(hubs)}
+        fleet = KubeFleet(tmp_path_factory.mktemp("fleet"), given, f"{os.getpid() % 1000}-{next(_tags)}", helm)
+        made.append(fleet)
+        shutil.copytree(fleet_charts, fleet.root / "helm-charts")
+        for name, inside in hubs.items():
+            fleet.write_cluster(name, inside, **keys)
+        fleet.settings(limits={"parallel": 8, "parallel_per_cluster": 4, **(limits or {})})
+        (fleet.root / ".gitignore").write_text(".deployer/\n")
+        fleet.git("init", "--quiet")
+        fleet.commit()
+        return fleet
+
+    yield make
+    for fleet in made:
+        fleet.forget()
