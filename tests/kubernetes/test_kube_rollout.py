@@ -11,6 +11,7 @@ from dataclasses import replace
 import psutil
 import pytest
 from control_plane import wait_until
+from kube_cluster import PIPES
 from kube_fleet import FAILS, KubeFleet, finished, slow
 
 pytestmark = pytest.mark.kubernetes
@@ -147,16 +148,8 @@ def test_the_script_of_a_dry_run_gives_the_same_manifests(fleets, tmp_path):
     ours = fleet.manifest("reef/staging")
     script = fleet.ok("deploy", "reef", "--dry-run").out
 
-    pasted = subprocess.run(
-        ["bash", "-s"],
-        input=script,
-        cwd=fleet.root,
-        env=fleet.env,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    shell = subprocess.Popen(["bash", "-s"], cwd=fleet.root, env=fleet.env, text=True, **PIPES)
+    said, errors = shell.communicate(script, timeout=120)
 
     assert shell.returncode == 0, f"{script}\n{said}\n{errors}"
     assert fleet.manifest("reef/staging") == ours
