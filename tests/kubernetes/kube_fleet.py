@@ -141,7 +141,7 @@ class KubeFleet:
     def _entry(self, cluster: str, hub: str) -> dict[str, Any]:
         return {
             "name": self.full(hub),
-            "domain": f"{hub}.{cluster}.localhost",
+            "domain": f"{self.full(hub)}.{cluster}.localhost",
             "helm_chart": "basehub",
             "helm_chart_values_files": [f"{self.full(hub)}.values.yaml"],
             "health": "none",
