@@ -119,10 +119,12 @@ class HubProcess:
         users = self.api("GET", "users").json()
         for user in users:
             for server in user["servers"]:
-                self.api("DELETE", f"users/{user['name']}/servers/{server}" if server else f"users/{user['name']}/server")
+                self.api(
+                    "DELETE", f"users/{user['name']}/servers/{server}" if server else f"users/{user['name']}/server"
+                )
         return not any(user["servers"] for user in users)
 
-    def api(self, method: str, path: str, body: Any = None, token: str = "health-token") -> httpx.Response:
+    def api(self, method: str, path: str, body: Any = None, token: str = "health-token") -> httpx.Response:  # noqa: S107
         headers = {"Authorization": f"token {token}"}
         url = f"{self.url}hub/api/{path}"
         return httpx.request(method, url, json=body, headers=headers, timeout=60, trust_env=False)

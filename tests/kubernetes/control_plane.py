@@ -49,6 +49,7 @@ class ControlPlane:
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.keys: Keys = make_keys(self.folder / "keys")
         self.etcd_port, self.peer_port, self.port = free_ports(3)
 
