@@ -74,12 +74,12 @@ class ControlPlane:
         return path
 
     def start(self) -> None:
-        self._start_etcd()
+        self.start_etcd()
         self.start_api_server()
         self.kubectl("apply", "--filename", str(HERE / "first.yaml"))
         self._start_controllers()
 
-    def _start_etcd(self) -> None:
+    def start_etcd(self) -> None:
         client, peer = f"http://127.0.0.1:{self.etcd_port}", f"http://127.0.0.1:{self.peer_port}"
         self._spawn(
             "etcd",

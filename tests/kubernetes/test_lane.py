@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
+import psutil
 import pytest
 from chart_repository import STAND_INS
-from control_plane import wait_until
+from control_plane import HERE, wait_until
 
 pytestmark = pytest.mark.kubernetes
 CHART = str(STAND_INS / "jupyterhub")
@@ -106,3 +109,18 @@ def test_slow_pods_are_waited_for(cluster, namespace, helm):
     said, _ = child.communicate(timeout=60)
     assert child.returncode == 0, said
     assert cluster.revisions(namespace) == [(1, "deployed")]
+
+
+def test_nothing_outlives_a_test_process_that_is_killed(tmp_path):
+    """The kernel sees to it; etcd stands for all that a control plane starts."""
+    code = (
+        "import sys, time; sys.path[:0] = sys.argv[2:]; from pathlib import Path; import control_plane as c\n"
+        "plane = c.ControlPlane(Path(sys.argv[1])); plane.start_etcd()\n"
+        "print(plane.children['etcd'].pid, flush=True); time.sleep(600)"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path / "plane"), str(HERE)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        etcd = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    wait_until(lambda: not etcd.is_running() or etcd.status() == psutil.STATUS_ZOMBIE)
