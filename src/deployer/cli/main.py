@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -38,6 +41,9 @@ VERBS: Mapping[str, Verb] = {
     "history": Verb("history", "past rollouts"),
     "rollback": Verb("rollback", "take a hub back to an earlier revision"),
     "unlock": Verb("unlock", "release a lock that was left behind"),
+    "retire": Verb("retire", "take hubs out of service"),
+    "shell": Verb("shell", "a shell with a cluster's credentials"),
+    "secrets": Verb("secrets", "whether secrets are encrypted, and can be decrypted"),
     "down": Verb("down", "stop local hubs; what they hold stays"),
 }
 
@@ -127,8 +133,24 @@ def _dispatch(argv: list[str]) -> int:
     if options.verb not in VERBS:
         raise DeployerError(f"no verb {options.verb!r}", hint=_nearest_verb(options.verb))
     chosen = verb_parser(options.verb).parse_args(options.rest)
-    with Context.open(options.fleet, dict(os.environ)) as context:
+    with _leaving_in_order(), Context.open(options.fleet, dict(os.environ)) as context:
         return int(chosen.run(chosen, context))
+
+
+@contextmanager
+def _leaving_in_order() -> Iterator[None]:
+    """When we are told to end or the terminal goes, leave as from an error: what is private is removed on the way."""
+    signals = (signal.SIGTERM, signal.SIGHUP) if threading.current_thread() is threading.main_thread() else ()
+
+    def leave(number: int, _frame: object) -> NoReturn:
+        sys.exit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _nearest_verb(word: str) -> str:

@@ -49,21 +49,22 @@ def decrypt_command(sops: str, path: Path) -> tuple[str, ...]:
     return (sops, "--disable-version-check", "--decrypt", str(path))
 
 
-def decrypt(path: Path, *, env: Mapping[str, str]) -> bytes:
-    """The decrypted bytes of a file.
+def decrypt(path: Path, *, env: Mapping[str, str], shown: str = "") -> bytes:
+    """The decrypted bytes of a file; errors call it ``shown``.
 
     :raises SecretError: it is missing, not encrypted, or no key here decrypts it; sops' own last words are the hint.
     """
+    place = Place(shown or str(path))
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise SecretError(f"cannot be read: {error.strerror}", Place(str(path))) from None
+        raise SecretError(f"cannot be read: {error.strerror}", place) from None
     if not is_encrypted(raw):
-        raise SecretError("named a secret, but not encrypted", Place(str(path)), f"sops --encrypt --in-place {path}")
+        raise SecretError("named a secret, but not encrypted", place, f"sops --encrypt --in-place {place}")
     try:
         return run(decrypt_command(find_sops(env), path), env=env, timeout=TIMEOUT).raw
     except CommandError as error:
-        raise SecretError("cannot be decrypted here", Place(str(path)), _last_words(error.hint)) from None
+        raise SecretError("cannot be decrypted here", place, _last_words(error.hint)) from None
 
 
 def _last_words(stderr: str) -> str:

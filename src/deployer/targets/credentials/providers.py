@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from deployer.errors import DeployerError, Place
 from deployer.fleet.cluster import Aws, Azure, Gcp, Kubeconfig
+from deployer.fleet.helm_yaml import load
 from deployer.secrets.private import write_private
 from deployer.secrets.sops import secret_texts
 
@@ -38,9 +39,13 @@ def gcp(block: Gcp, private: Path, env: Mapping[str, str], read: Read) -> Login:
             "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE": key,
             "CLOUDSDK_CONFIG": str(private / "gcloud"),
         }
-    where = ("--region", block.region) if block.region else ("--zone", block.zone)
-    command = ("gcloud", "container", "clusters", "get-credentials", block.cluster, *where, "--project", block.project)
-    return Login(own, (command,), secrets)
+    return Login(own, (gcp_command(block),), secrets)
+
+
+def gcp_command(block: Gcp) -> tuple[str, ...]:
+    """What writes the kubeconfig that KUBECONFIG names. A location is a zone or a region."""
+    where = ("--location", block.region or block.zone, "--project", block.project)
+    return ("gcloud", "container", "clusters", "get-credentials", block.cluster, *where)
 
 
 def aws(block: Aws, private: Path, env: Mapping[str, str], read: Read) -> Login:
@@ -50,15 +55,24 @@ def aws(block: Aws, private: Path, env: Mapping[str, str], read: Read) -> Login:
     if block.key:
         data = _json(read(block.key), block.key)
         found = data.get("AccessKey", data)  # as `aws iam create-access-key` prints it, or only its inside
-        own = {name: value for name, value in own.items() if name not in {"AWS_PROFILE", "AWS_SESSION_TOKEN"}}
+        own = {name: value for name, value in own.items() if name not in OTHER_AWS_IDENTITIES}
         own |= {
             "AWS_ACCESS_KEY_ID": _text(found, "AccessKeyId", block.key),
             "AWS_SECRET_ACCESS_KEY": _text(found, "SecretAccessKey", block.key),
         }
         secrets = (own["AWS_SECRET_ACCESS_KEY"],)
-    target = str(private / "kubeconfig")
-    command = ("aws", "eks", "update-kubeconfig", "--name", block.clusterName, "--region", block.region)
-    return Login(own, ((*command, "--kubeconfig", target),), secrets)
+    return Login(own, (aws_command(block, str(private / "kubeconfig")),), secrets)
+
+
+OTHER_AWS_IDENTITIES = frozenset(
+    {"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"}
+)
+
+
+def aws_command(block: Aws, kubeconfig: str) -> tuple[str, ...]:
+    """What writes the kubeconfig."""
+    where = ("--name", block.clusterName, "--region", block.region)
+    return ("aws", "eks", "update-kubeconfig", *where, "--kubeconfig", kubeconfig)
 
 
 def azure(block: Azure, private: Path, env: Mapping[str, str], read: Read) -> Login:
@@ -68,49 +82,76 @@ def azure(block: Azure, private: Path, env: Mapping[str, str], read: Read) -> Lo
     secrets: tuple[str, ...] = ()
     if block.key:
         data = _json(read(block.key), block.key)
-        password = _first(data, ("password", "clientSecret"), block.key)
+        password = _first(data, AZURE_KEYS["password"], block.key)
         own["AZURE_CONFIG_DIR"] = str(private / "azure")
         # `@file` keeps the password off the command line.
         file = write_private(private / "azure-password", password.encode())
-        who = ("--username", _first(data, ("appId", "clientId"), block.key))
-        tenant = ("--tenant", _first(data, ("tenant", "tenantId"), block.key))
+        who = ("--username", _first(data, AZURE_KEYS["user"], block.key))
+        tenant = ("--tenant", _first(data, AZURE_KEYS["tenant"], block.key))
         login = (("az", "login", "--service-principal", *who, "--password", f"@{file}", *tenant, "--output", "none"),)
         secrets = (password,)
+    return Login(own, (*login, azure_command(block, str(private / "kubeconfig"))), secrets)
+
+
+# As `az ad sp create-for-rbac` names them, and as its older form does.
+AZURE_KEYS = {"password": ("password", "clientSecret"), "user": ("appId", "clientId"), "tenant": ("tenant", "tenantId")}
+
+
+def azure_command(block: Azure, kubeconfig: str) -> tuple[str, ...]:
+    """What writes the kubeconfig."""
     subscription = ("--subscription", block.subscription) if block.subscription else ()
-    command = ("az", "aks", "get-credentials", "--name", block.cluster, "--resource-group", block.resource_group)
-    target = ("--file", str(private / "kubeconfig"), "--overwrite-existing")
-    return Login(own, (*login, (*command, *subscription, *target)), secrets)
+    where = ("--name", block.cluster, "--resource-group", block.resource_group, *subscription)
+    return ("az", "aks", "get-credentials", *where, "--file", kubeconfig, "--overwrite-existing")
 
 
-def kubeconfig(block: Kubeconfig, private: Path, env: Mapping[str, str], read: Read) -> Login:
-    """Any other cluster: a kubeconfig of the repository's own."""
+def kubeconfig(block: Kubeconfig, folder: Path, private: Path, env: Mapping[str, str], read: Read) -> Login:
+    """Any other cluster: a kubeconfig of the repository's own, with its paths taken from where it stands."""
     raw = read(block.file)
-    write_private(private / "kubeconfig", raw)
-    own = {**env, **({"HELM_KUBECONTEXT": block.context} if block.context else {})}
-    return Login(own, (), _kubeconfig_secrets(raw, block.file))
+    document = load(raw, block.file).data
+    if not isinstance(document, dict):
+        raise DeployerError("not a kubeconfig", Place(block.file))
+    if block.context:
+        known = [one.get("name") for one in document.get("contexts") or () if isinstance(one, dict)]
+        if block.context not in known:
+            raise DeployerError(f"no context {block.context!r}", Place(block.file), f"It has: {_listed(known)}")
+        document["current-context"] = block.context
+    _anchor(document, (folder / block.file).resolve().parent)
+    write_private(private / "kubeconfig", json.dumps(document).encode())
+    return Login(env, (), tuple(_kubeconfig_secrets(document)))
 
 
 _KUBECONFIG_SECRETS = frozenset({"token", "password", "client-key-data", "id-token", "refresh-token", "access-token"})
+_KUBECONFIG_PATHS = frozenset({"certificate-authority", "client-certificate", "client-key", "tokenFile"})
 
 
-def _kubeconfig_secrets(raw: bytes, name: str) -> tuple[str, ...]:
+def _listed(names: Iterable[Any]) -> str:
+    return ", ".join(map(str, names)) or "none"
+
+
+def _entries(data: Any) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """Every text in it, with the map that holds it and its key."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if isinstance(value, str):
+                yield data, str(key), value
+            else:
+                yield from _entries(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from _entries(value)
+
+
+def _anchor(document: dict[str, Any], folder: Path) -> None:
+    for holder, key, value in list(_entries(document)):
+        if (key in _KUBECONFIG_PATHS and value) or (key == "command" and "/" in value):
+            holder[key] = str(folder / value)
+
+
+def _kubeconfig_secrets(document: dict[str, Any]) -> Iterator[str]:
     """The secret texts of a kubeconfig; its addresses and names may be shown."""
-    from deployer.fleet.helm_yaml import load
-
-    found: list[str] = []
-
-    def walk(data: Any) -> None:
-        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
-            if key in _KUBECONFIG_SECRETS and isinstance(value, str):
-                found.append(value)
-            elif isinstance(value, (dict, list)):
-                walk(value)
-
-    document = load(raw, name).data
-    if not isinstance(document, dict):
-        raise DeployerError("not a kubeconfig", Place(name))
-    walk(document)
-    return tuple(found)
+    for _, key, value in _entries(document):
+        if key in _KUBECONFIG_SECRETS:
+            yield value
 
 
 def _json(raw: bytes, name: str) -> dict[str, Any]:

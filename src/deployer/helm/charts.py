@@ -1,0 +1,135 @@
+"""Charts as folders that Helm can use: written once for each content, their dependencies fetched."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+import threading
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from deployer.errors import CommandError, DeployerError, Place
+from deployer.fleet.helm_yaml import load
+from deployer.helm.command import Helm
+from deployer.helm.sources import ChartSource
+
+_REMOTE = re.compile(r"https?://.+")
+_OUT_OF_DATE = "is out of sync"  # what helm says of a Chart.lock that was made from another Chart.yaml
+# Calls within a template, or within a value that is one, whose result differs from one render to the next.
+_RANDOM = re.compile(
+    rb"\{\{[^}]*\b(rand\w+|gen(CA|PrivateKey|SelfSigned|Signed)\w*|uuidv4|bcrypt|htpasswd|encryptAES|shuffle|now)\b"
+)
+_PACKED = b"\x1f\x8b"
+
+
+class ChartFolders:
+    """Charts below one private folder; safe to use from several threads."""
+
+    def __init__(self, root: Path, helm: Helm) -> None:
+        self.root, self.helm = root, helm
+        self._lock = threading.Lock()
+        self._prepared: dict[str, Path | DeployerError] = {}
+        self._repositories: set[str] = set()
+
+    def prepared(self, chart: ChartSource) -> Path:
+        """The folder of the chart, ready to be used.
+
+        :raises DeployerError: a dependency cannot be fetched; the same error each time it is asked for.
+        """
+        # One after another: charts share downloaded indexes, and there are few charts.
+        with self._lock:
+            if chart.digest not in self._prepared:
+                try:
+                    self._prepared[chart.digest] = self._prepare(chart)
+                except DeployerError as error:
+                    self._prepared[chart.digest] = error
+            found = self._prepared[chart.digest]
+        if isinstance(found, DeployerError):
+            raise found
+        return found
+
+    def _prepare(self, chart: ChartSource) -> Path:
+        root = self.root / chart.digest[:16]
+        for path, content in chart.files.items():
+            target = root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        for folder in chart.folders:
+            self._fetch_dependencies(root, folder)
+        return root / chart.folder
+
+    def _fetch_dependencies(self, root: Path, name: str) -> None:
+        """``helm dependency build`` where versions are locked, else ``update``; nothing where all are there."""
+        folder = root / name
+        wanted = dependencies(folder / "Chart.yaml")
+        if all(_is_vendored(folder, one) for one in wanted):
+            return
+        lock = folder / "Chart.lock"
+        for url in repositories([*wanted, *(dependencies(lock) if lock.is_file() else ())]):
+            if url not in self._repositories:  # `build` knows only repositories that have a name
+                self.helm.run("repo", "add", repository_name(url), url)
+                self._repositories.add(url)
+        try:
+            self.helm.run("dependency", "build" if lock.is_file() else "update", str(folder))
+        except CommandError as error:
+            raise _mended(error, name) from None
+
+
+def _mended(error: CommandError, folder: str) -> DeployerError:
+    said = error.hint.strip().splitlines()
+    if any(_OUT_OF_DATE in line for line in said):
+        return DeployerError(
+            "the lock does not fit the dependencies of Chart.yaml",
+            Place(f"{folder}/Chart.lock"),
+            f"Run `helm dependency update {folder}` and commit what it writes.",
+        )
+    return CommandError(f"{folder}: its dependencies cannot be fetched", hint="\n".join(said[-3:]))
+
+
+def repositories(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The addresses of the chart repositories that dependencies name, each once. OCI registries need no name."""
+    urls = (str(one.get("repository") or "") for one in entries)
+    return list(dict.fromkeys(url for url in urls if _REMOTE.fullmatch(url)))
+
+
+def repository_name(url: str) -> str:
+    """What a repository is called in our own list of them."""
+    return f"repository-{hashlib.sha256(url.encode()).hexdigest()[:12]}"
+
+
+def dependencies(file: Path) -> list[Mapping[str, Any]]:
+    """The entries under ``dependencies:`` of a Chart.yaml or Chart.lock."""
+    return dependency_entries(file.read_bytes(), file.name)
+
+
+def dependency_entries(raw: bytes, name: str) -> list[Mapping[str, Any]]:
+    data = load(raw, name).data
+    entries = data.get("dependencies") if isinstance(data, dict) else None
+    return [one for one in entries or () if isinstance(one, dict)]
+
+
+def _is_vendored(folder: Path, dependency: Mapping[str, Any]) -> bool:
+    """Whether ``charts/`` holds the dependency, unpacked or as the package of just the version that is asked for."""
+    name, version = dependency.get("name"), str(dependency.get("version") or "")
+    charts = folder / "charts"
+    if not dependency.get("repository"):
+        return True  # Helm itself looks for it in charts/ only
+    return (charts / f"{name}" / "Chart.yaml").is_file() or (charts / f"{name}-{version}.tgz").is_file()
+
+
+def is_random(folder: Path, values: Iterable[bytes]) -> bool:
+    """Whether two renders of the chart may differ: it, or one that it depends on, or a value, calls such a function."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return any(map(_may_differ, values)) or any(_may_differ(path.read_bytes()) for path in files)
+
+
+def _may_differ(content: bytes) -> bool:
+    if content.startswith(_PACKED):
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error):
+            return True
+    return _RANDOM.search(content) is not None
