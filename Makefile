@@ -37,7 +37,8 @@ demo: $(VENV)/installed  ## real JupyterHubs on this machine: two clusters of th
 	@test -d $(FLEET)/config || $(BIN)/deployer init $(FLEET) --example
 	@$(BIN)/deployer --fleet $(FLEET) deploy --all --yes
 	@echo
-	@echo "Open one of the addresses above in a browser, and try next:"
+	@echo "Open one of the addresses above in a browser: open-data asks nothing, pacific/staging takes any name with the"
+	@echo "password pacific, pacific/course student-1 with a password of your choice. Then try:"
 	@echo "  source $(BIN)/activate && cd $(FLEET)"
 	@echo "  deployer status"
 	@echo "  edit config/clusters/pacific/common.values.yaml"
@@ -48,7 +49,13 @@ demo: $(VENV)/installed  ## real JupyterHubs on this machine: two clusters of th
 demo-down: $(VENV)/installed  ## stop what make demo started
 	@test ! -d $(FLEET)/config || $(BIN)/deployer --fleet $(FLEET) down
 
-.PHONY: test test-fast test-kubernetes tools lint format docs bench
+.PHONY: tools
+tools:  ## Helm, a control plane and KWOK for the tests, built once from their Go modules
+	@if command -v go >/dev/null; then nice tools/build >/dev/null; \
+	elif test -n "$${CI:-}"; then echo "go is missing: install Go 1.25 or newer" >&2; exit 1; \
+	else echo "go is missing: what the deployer does on Kubernetes is NOT tested, nor, unless helm is installed, what Helm renders" >&2; fi
+
+.PHONY: test test-fast test-kubernetes lint format docs bench
 test: $(VENV)/installed-dev tools  ## all tests: pure ones, git repositories, real hubs, a real browser, real control planes
 	$(BIN)/python -m pytest tests/architecture tests/unit tests/fleet -n 2 -q
 	$(BIN)/python -m pytest tests/local -q
@@ -56,11 +63,6 @@ test: $(VENV)/installed-dev tools  ## all tests: pure ones, git repositories, re
 
 test-kubernetes: $(VENV)/installed-dev tools  ## the tests on Kubernetes: control planes on this machine, KWOK for nodes
 	$(BIN)/python -m pytest tests/kubernetes -q
-
-# Without Go the tests on Kubernetes are skipped, and say so; CI demands it.
-tools:  ## Helm, a control plane and KWOK for the tests, built once from their Go modules
-	@if command -v go >/dev/null || test -n "$${CI:-}"; then nice tools/build; \
-	else echo "Go is not installed: what the deployer does on Kubernetes will NOT be tested" >&2; fi
 
 test-fast: $(VENV)/installed-dev  ## the tests that start no hub
 	$(BIN)/python -m pytest tests/architecture tests/unit tests/fleet -n 2 -q

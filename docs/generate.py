@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deployer.cli.main import EXIT_CODES, VERBS, parser, verb_parser
 from deployer.fleet.cluster import Aws, Azure, Cluster, Gcp, Hub, Kubeconfig, Local, Support
+from deployer.fleet.findings import POLICY_RULES, RULES, Rule
 from deployer.fleet.schema import Key, keys_of
 from deployer.fleet.settings import HealthSettings, Jsonnet, Limits, Settings
 from deployer.health.diagnose import Diagnosis
@@ -146,6 +147,28 @@ def diagnoses() -> str:
     return f"| diagnosis | what it means for users | where to look | tried again |\n|---|---|---|---|\n{rows}\n"
 
 
+def rules(chosen: Iterable[Rule]) -> str:
+    """A section for each rule: what, how bad, why, and what to do."""
+    return "\n".join(
+        f"## `{rule.id}`\n\n"
+        f"**{rule.severity}**{', can be silenced' if rule.may_be_silenced else ''}: {rule.what}.\n\n"
+        f"{_escaped(_sentence(rule.reason))} {_escaped(_sentence(rule.remedy))}\n"
+        for rule in chosen
+    )
+
+
+def _yes(fact: bool) -> str:
+    return "yes" if fact else "no"
+
+
+def rule_table() -> str:
+    rows = "\n".join(
+        f"| [`{rule.id}`](#{rule.id}) | {rule.severity} | {_cell(rule.what)} | {_yes(rule.may_be_silenced)} |"
+        for rule in RULES.values()
+    )
+    return f"| rule | severity | what | can be silenced |\n|---|---|---|---|\n{rows}\n"
+
+
 def scopes() -> str:
     return "\n".join(f"- `{scope}`" for scope in SCOPES) + "\n"
 
@@ -181,6 +204,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "verb-table": verb_table,
     "exit-codes": exit_codes,
     "diagnoses": diagnoses,
+    "rule-table": rule_table,
+    "policy-rules": lambda: rules(POLICY_RULES.values()),
+    "structure-rules": lambda: rules(rule for name, rule in RULES.items() if name not in POLICY_RULES),
     "scopes": scopes,
     "treatments": treatments,
     "events": events,

@@ -89,12 +89,12 @@ def reef(**more: dict[str, str]) -> dict[str, str]:
 
 @functools.cache
 def helm_folder() -> Path:
-    """The folder of the real helm: the one on PATH, else built once. Skips where neither can be; fails in CI."""
-    if found := shutil.which("helm"):
-        return Path(found).parent
+    """The folder of the real helm: built once, else the one on PATH. Skips where neither can be; fails in CI."""
     if shutil.which("go"):
         build = [str(ROOT / "tools" / "build"), "helm3"]
         return Path(subprocess.run(build, capture_output=True, check=True, text=True).stdout.strip())
+    if found := shutil.which("helm"):
+        return Path(found).parent
     why = "neither helm nor go is installed: what Helm renders is NOT tested"
     if os.environ.get("CI"):
         pytest.fail(why)

@@ -62,7 +62,11 @@ class LockedError(DeployerError):
 
 
 class TargetError(DeployerError):
-    """An upgrade, a roll-back or another act on a release failed."""
+    """An upgrade, a roll-back or another act on a release failed. ``log`` is the file that tells more, if one does."""
+
+    def __init__(self, message: str, place: Place | None = None, hint: str = "", *, log: str = "") -> None:
+        super().__init__(message, place, hint)
+        self.log = log
 
 
 class CombinedError(DeployerError):

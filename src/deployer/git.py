@@ -10,10 +10,13 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deployer.errors import CommandError, FleetError, Place
 from deployer.fleet.tree import follow
-from deployer.process import Result, run
+
+if TYPE_CHECKING:  # most plans by files need no git at all, and none of what runs it
+    from deployer.process import Result
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class WorkTree:
             return []
 
     def trail(self, path: str) -> tuple[str, ...]:
-        return follow(path, self._link)
+        return follow(path, self.link)
 
     @cached_property
     def _ignored(self) -> frozenset[str]:
@@ -53,7 +56,8 @@ class WorkTree:
     def ignored(self, path: str) -> bool:
         return path in self._ignored or f"{path}/" in self._ignored
 
-    def _link(self, path: str) -> str | None:
+    def link(self, path: str) -> str | None:
+        """Where a symbolic link leads; None for anything else."""
         try:
             return os.readlink(f"{self.root}/{path}")  # noqa: PTH115 - as above
         except OSError:
@@ -62,6 +66,7 @@ class WorkTree:
 
 # Set where git calls us from a hook: they would make it look at another repository than the folder's own.
 _REDIRECTS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE"})
+_HEAD = b"# branch.oid "  # of `git status`
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8", "LANGUAGE": "C"}
 
 
@@ -71,12 +76,15 @@ class Repository:
 
     folder: Path
     env: Mapping[str, str]
+    _resolved: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def git(self, *words: str, check: bool = True, stdin: bytes | None = None) -> Result:
         """Run git in the folder, with nothing that a user's settings or terminal could change.
 
         :raises CommandError: git is missing or fails.
         """
+        from deployer.process import run
+
         env = {name: value for name, value in self.env.items() if name not in _REDIRECTS} | _QUIET
         return run(["git", "--literal-pathspecs", *words], env=env, cwd=self.folder, check=check, stdin=stdin)
 
@@ -101,6 +109,11 @@ class Repository:
 
         :raises FleetError: there is no such commit here.
         """
+        if revision not in self._resolved:
+            self._resolved[revision] = self._resolve(revision)
+        return self._resolved[revision]
+
+    def _resolve(self, revision: str) -> str:
         self.prefix  # noqa: B018 - raises where there is no repository
         result = self.git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", check=False)
         if result.ok:
@@ -114,12 +127,15 @@ class Repository:
 
     def head(self) -> str:
         """The commit that the folder holds, or "" where it holds anything else than a commit."""
+        words = ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal", "--", "."]
         try:
-            commit = self.resolve("HEAD")
-        except (CommandError, FleetError):
+            found = self.git(*words, check=False)
+        except CommandError:
             return ""
-        changed = self.git("status", "--porcelain", "-z", "--untracked-files=normal", "--", ".", check=False)
-        return commit if changed.ok and not changed.stdout else ""
+        said = [line for line in found.raw.split(b"\0") if line] if found.ok else []
+        commits = [line.removeprefix(_HEAD) for line in said if line.startswith(_HEAD)]
+        clean = all(line.startswith(b"# ") for line in said) and commits not in ([], [b"(initial)"])
+        return commits[0].decode() if clean else ""
 
     def changed(self, since: str) -> list[str]:
         """The paths below the folder in which the work tree differs from ``since``, untracked files included.
@@ -143,12 +159,15 @@ class Repository:
             return frozenset()
         return frozenset(_text(name) for name in found.raw.split(b"\0") if name) if found.ok else frozenset()
 
-    def at(self, revision: str) -> GitTree:
+    def at(self, revision: str, changed: Collection[str] | None = None) -> GitTree:
         """The files below the folder as they were.
 
+        :param changed: what :meth:`changed` gave, where it was asked: all else is read from disk, which is faster, and
+            the same on both sides where git converts files on their way (line ends, large files).
         :raises FleetError: no such revision.
         """
-        return GitTree(self, self.resolve(revision))
+        beside = None if changed is None else WorkTree(self.folder)
+        return GitTree(self, self.resolve(revision), beside, frozenset(changed or ()))
 
 
 def _text(name: bytes) -> str:
@@ -157,10 +176,15 @@ def _text(name: bytes) -> str:
 
 @dataclass(frozen=True)
 class GitTree:
-    """The files of one commit, straight from git's object store; nothing is checked out."""
+    """The files of one commit, straight from git's object store; nothing is checked out.
+
+    ``beside`` holds the same files but for those that ``changed``.
+    """
 
     repository: Repository
     commit: str
+    beside: WorkTree | None = None
+    changed: frozenset[str] = frozenset()
     _contents: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -206,13 +230,29 @@ class GitTree:
         return self._content(end)
 
     def _content(self, path: str) -> bytes:
-        if path not in self._contents:
-            self._fetch(path.split("/", 1)[0])
+        if path not in self._contents and not self._found_beside(path):
+            self._fetch([path, *self._worth_reading(path)])
         return self._contents[path]
 
-    def _fetch(self, top: str) -> None:
-        """Read all files below one top folder at once: a process for each would take a hundred times as long."""
-        paths = [path for path in self._entries if path == top or path.startswith(f"{top}/")]
+    def _found_beside(self, path: str) -> bool:
+        if self.beside is None or path in self.changed:
+            return False
+        try:
+            target = self.beside.link(path) if self._entries[path][1] else None
+            self._contents[path] = self.beside.read(path) if target is None else os.fsencode(target)
+        except FileNotFoundError:  # git was told not to have it on disk
+            return False
+        return True
+
+    def _worth_reading(self, path: str) -> list[str]:
+        """What else to read in one go: a process for each file would take a hundred times as long."""
+        top = path.split("/", 1)[0]
+        if self.beside is not None:
+            return [other for other in self._entries if other in self.changed]
+        return [other for other in self._entries if other.startswith(f"{top}/")]
+
+    def _fetch(self, wanted: list[str]) -> None:
+        paths = list(dict.fromkeys(wanted))
         asked = "".join(f"{self._entries[path][0]}\n" for path in paths).encode()
         raw = self.repository.git("cat-file", "--batch", stdin=asked).raw
         start = 0

@@ -172,3 +172,79 @@ def test_a_symbolic_link_is_what_it_leads_to(world: World) -> None:
     values.unlink()
     values.symlink_to("gone.yaml")
     assert "no such file" in world.run("validate").out
+
+
+OFF = "jupyterhub: {cull: {enabled: false}}\n"
+
+
+def test_warnings_alone_are_no_failure_unless_strict(world: World) -> None:
+    world.write(f"{REEF}/ocean.values.yaml", OFF)
+    said = world.run("validate")
+    assert (said.code, said.err) == (0, "5 hubs on 2 clusters: 1 warning\n")
+    assert said.out.startswith(f"{REEF}/ocean.values.yaml:1: jupyterhub.cull.enabled: culling is off [culling-off]\n")
+    assert world.run("validate", "--strict").code == 1
+    assert world.run("validate", "--strict", "reef", "coral").code == 0
+
+
+def test_for_code_scanning_and_as_annotations(world: World) -> None:
+    world.write(f"{REEF}/ocean.values.yaml", OFF)
+    said = world.run("validate", "--format", "sarif")
+    (result,) = json.loads(said.out)["runs"][0]["results"]
+    assert (said.code, said.err, result["ruleId"]) == (0, "", "culling-off")
+    said = world.run("validate", "--format", "github")
+    assert said.out.startswith(f"::warning file={REEF}/ocean.values.yaml,line=1,title=")
+    world.write(f"{REEF}/cluster.yaml", "name: [\n")
+    said = world.run("validate", "--format", "sarif")
+    assert (said.code, json.loads(said.out)["runs"][0]["results"][0]["level"]) == (1, "error")
+
+
+def test_a_silenced_hub_is_planned_as_before(world: World) -> None:
+    world.write(f"{REEF}/ocean.values.yaml", OFF)
+    world.commit()
+    cluster = json.loads((world.root / REEF / "cluster.yaml").read_text())
+    cluster["hubs"][1]["silence"] = {"culling-off": "computations of many days"}
+    world.write(f"{REEF}/cluster.yaml", json.dumps(cluster))
+    assert world.run("validate", "--strict").code == 0
+    assert world.plan("--since", "HEAD") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: b\n  c: d\n", "2:4: not YAML: mapping values are not allowed in this context"),
+        ("name: reef\nname: reef\n", "2:1: key 'name' stands twice in this map"),
+        ("name: reef\nhubs:\n\t- name: x\n", "3:1: not YAML: found character that cannot start any token"),
+        ("- reef\n", "must be a map, not a list"),
+        ("a: " + "[" * 200 + "]" * 200 + "\n", "nested more than 100 levels deep"),
+        ("name: reef\nprovider: local\nhubs: [{name: o, helm_chart: ../../x, helm_chart_values_files: []}]\n",
+         "3: hubs[0].helm_chart: ../../x leads out of the fleet"),
+    ],
+)  # fmt: skip
+def test_a_cluster_yaml_that_cannot_be_used_stops_every_verb(world: World, text: str, said: str) -> None:
+    world.write(f"{REEF}/cluster.yaml", text)
+    for words in (["validate"], ["plan", "--all"]):
+        told = world.run(*words)
+        assert told.code == 1
+        assert f"{REEF}/cluster.yaml:" in told.out + told.err
+        assert said in told.out + told.err
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"x" * (6 * 2**20), b"- a\n", b"a:\n\t- b\n"])
+def test_a_values_file_that_cannot_be_used(world: World, text: bytes) -> None:
+    (world.root / REEF / "ocean.values.yaml").write_bytes(text)
+    assert world.run("validate").code == 1
+    told = world.run("plan", "--since", "HEAD")
+    assert told.code in (0, 1)
+    assert "Traceback" not in told.err
+
+
+def test_a_link_that_leads_out_of_the_fleet(world: World, tmp_path: Path) -> None:
+    (tmp_path / "secret.yaml").write_text("password: hunter2\n")
+    values = world.root / REEF / "ocean.values.yaml"
+    values.unlink()
+    values.symlink_to("../../../../secret.yaml")
+    for words in (["validate"], ["plan", "--since", "HEAD"]):
+        told = world.run(*words)
+        assert told.code == 1
+        assert f"{REEF}/ocean.values.yaml: leads out of the fleet, to ../secret.yaml" in told.out + told.err
+        assert "hunter2" not in told.out + told.err

@@ -48,7 +48,7 @@ BROKEN = {
         "http",
         ["10-tide", "low tide"],
     ),
-    "servers die": ({"singleuser": {"cmd": ["false"]}}, "user", ["pawn"]),
+    "servers die": ({"singleuser": {"cmd": ["false"]}, **config("Spawner", http_timeout=5)}, "user", ["spawn"]),
 }
 
 

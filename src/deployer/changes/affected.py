@@ -14,6 +14,7 @@ from deployer.errors import FleetError
 from deployer.fleet import jsonnet
 from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet, Release, cluster_file, is_encrypted
+from deployer.fleet.settings import FILE as SETTINGS_FILE
 from deployer.fleet.tree import Tree
 
 NAMED = 3  # keys that a reason names before it counts
@@ -103,14 +104,21 @@ class Affected:
     def _reasons(
         self, earlier: Release, release: Release, before: Inputs, after: Inputs, whole: bool
     ) -> Iterator[Reason]:
-        for name in sorted(before.parts.keys() | after.parts.keys()):
-            old, new = before.parts.get(name), after.parts.get(name)
-            if old and new and not _differs(old, new):
-                continue
+        differing = [
+            (old, new)
+            for name in sorted(before.parts.keys() | after.parts.keys())
+            if _differs(old := before.parts.get(name), new := after.parts.get(name))
+        ]
+        # A file that came or went only because something else says so is not what a person looks for.
+        for old, new in [sides for sides in differing if self._telling(*sides)] or differing[:1]:
             if all(side is None or (side.rule is Rule.VALUES and not side.opaque) for side in (old, new)):
                 yield from self._values_reasons(earlier, release, old, new, whole)
             else:
-                yield self._part_reason(old, new, whole)
+                yield self._part_reason(release, old, new, whole)
+
+    def _telling(self, old: Part | None, new: Part | None) -> bool:
+        part = new or old
+        return part is None or (old is not None and new is not None) or self._path_differs(part.file)
 
     def _values_reasons(
         self, earlier: Release, release: Release, old: Part | None, new: Part | None, whole: bool
@@ -120,7 +128,7 @@ class Affected:
         for change in key_changes(old.content if old else {}, new.content if new else {}):
             by_file.setdefault(self._culprit(earlier, release, change.path), []).append(change)
         for file, changes in by_file.items():
-            yield self._reason(Rule.VALUES, file, _named(changes, whole))
+            yield self._reason(release, Rule.VALUES, file, _named(changes, whole))
 
     def _culprit(self, earlier: Release, release: Release, path: tuple[str, ...]) -> str:
         """The last file whose own word on the key differs; cluster.yaml where only the order of files does."""
@@ -139,19 +147,19 @@ class Affected:
             here = _below(here, key)
         return here
 
-    def _part_reason(self, old: Part | None, new: Part | None, whole: bool) -> Reason:
+    def _part_reason(self, release: Release, old: Part | None, new: Part | None, whole: bool) -> Reason:
         """Of two sides that differ, of which one may not be there."""
         part = new or old
         assert part is not None  # noqa: S101 - for the type checker: one of the two is there
         if old is None or new is None:
-            return self._reason(part.rule, part.file, "added" if old is None else "removed")
+            return self._reason(release, part.rule, part.file, "added" if old is None else "removed")
         if old.opaque or new.opaque:
-            return self._reason(part.rule, part.file, "")
-        return self._reason(part.rule, part.file, _named(list(key_changes(old.content, new.content)), whole))
+            return self._reason(release, part.rule, part.file, "")
+        return self._reason(release, part.rule, part.file, _named(list(key_changes(old.content, new.content)), whole))
 
-    def _reason(self, rule: Rule, file: str, what: str) -> Reason:
+    def _reason(self, release: Release, rule: Rule, file: str, what: str) -> Reason:
         """The chain from what changed to the release: the file may only lead to it, by a link or an import."""
-        through = self._through(file)
+        through = self._through(file) or ([] if self._path_differs(file) else self._said(release, file))
         chain = " ← ".join([_WHAT[rule], file, *([", ".join(through)] if through else [])])
         return Reason(rule, f"{chain}: {what}" if what else chain, tuple(sorted({file, *through})))
 
@@ -159,6 +167,11 @@ class Affected:
         """What a file leads to, by a symbolic link or an import, and that differs."""
         read = _reads(self.before.tree, file) | _reads(self.after.tree, file)
         return sorted(path for path in read - {file} if self._path_differs(path))
+
+    def _said(self, release: Release, file: str) -> list[str]:
+        """What makes a file that did not change mean something else: the settings, or the cluster's own file."""
+        wanted = (SETTINGS_FILE, cluster_file(release.id.cluster))
+        return [path for path in wanted if path != file and self._path_differs(path)]
 
     def _path_differs(self, path: str) -> bool:
         return _content(self.before.tree, path) != _content(self.after.tree, path)
@@ -186,7 +199,9 @@ def _content(tree: Tree, path: str) -> bytes | None:
         return None
 
 
-def _differs(old: Part, new: Part) -> bool:
+def _differs(old: Part | None, new: Part | None) -> bool:
+    if old is None or new is None:
+        return True
     return old.opaque is not new.opaque or any(key_changes(old.content, new.content))
 
 

@@ -30,6 +30,7 @@ from deployer.fleet.values import Values, merge, read_values
 # What Helm itself parses, in a chart and in those that are vendored below it.
 _PARSED = re.compile(r"(charts/[^/]+/)*(Chart\.yaml|Chart\.lock|requirements\.yaml|requirements\.lock|values\.ya?ml)")
 _UNREAD = frozenset({"README.md", IGNORE_FILE})
+_NO_INPUTS = frozenset({"at", "silence"})  # where an entry stands, and what is for `validate` alone
 _COMPUTING = (".jsonnet", ".libsonnet")
 # Of a lock file: when it was written says nothing about what it locks.
 _LOCK_NOISE = frozenset({"generated"})
@@ -95,11 +96,10 @@ class InputReader:
     def _entry(self, release: Release) -> dict[str, Any]:
         """The release's entry with its defaults filled in, and keys that we do not know."""
         model = release.hub or release.cluster.support
-        known = (
-            {field.name: getattr(model, field.name) for field in fields(model) if field.name != "at"} if model else {}
-        )
+        names = {field.name for field in fields(model)} if model else set()
+        known = {name: getattr(model, name) for name in names - _NO_INPUTS}
         raw = self._raw(release, model.at if model else ())
-        unknown = {key: raw[key] for key in raw.keys() - known.keys() if key != "metadata" and not key.startswith("x-")}
+        unknown = {key: raw[key] for key in raw.keys() - names if key != "metadata" and not key.startswith("x-")}
         return {**known, **({"stage": release.stage} if release.hub else {}), **unknown}
 
     def _connection(self, release: Release) -> dict[str, Any]:

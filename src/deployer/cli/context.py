@@ -8,13 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from deployer.changes.inputs import InputReader
 from deployer.errors import FleetError
 from deployer.fleet.repository import CLUSTERS, Fleet, load_fleet
 from deployer.fleet.settings import FILE as SETTINGS_FILE
 from deployer.git import Repository, WorkTree
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # only what compares digests needs the one, only clusters on Kubernetes the other
+    from deployer.changes.inputs import InputReader
     from deployer.targets.helm.workshop import Workshop
 
 STATE = ".deployer"  # below the fleet: journals, and all that local clusters are made of; never committed
@@ -75,6 +75,8 @@ class Context:
     @cached_property
     def inputs(self) -> InputReader:
         """What the fleet's releases are made of."""
+        from deployer.changes.inputs import InputReader
+
         return InputReader(self.fleet)
 
     @cached_property

@@ -16,7 +16,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from deployer.cli import selection
+from deployer.cli import rendering, selection
 from deployer.cli.context import Context
 from deployer.errors import EXIT_OK, DeployerError
 from deployer.plan import codec
@@ -115,6 +115,7 @@ def _check(args: argparse.Namespace) -> None:
         raise DeployerError("--no-canary needs --reason TEXT: it is written to the journal")
     if args.only and args.plan is None:
         raise DeployerError("--only goes with --plan", hint="By hand, name the hubs: deployer deploy CLUSTER HUB…")
+    rendering.check(args)
     if args.support and args.cluster is None:
         raise DeployerError("--support goes with a CLUSTER")
 

@@ -28,7 +28,12 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-n", "--lines", type=int, default=100, metavar="N", help="the last N lines (default: 100; 0: all)"
     )
-    parser.add_argument("--of", default="", metavar="NAME", help="another log: proxy, or users/NAME")
+    parser.add_argument(
+        "--of",
+        default="",
+        metavar="NAME",
+        help="another log: proxy, failed (the last start that did not come up), or users/NAME",
+    )
 
 
 def run(args: argparse.Namespace, context: Context) -> int:

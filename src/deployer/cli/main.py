@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from deployer import __version__
-from deployer.cli.context import Context
 from deployer.errors import EXIT_BUG, EXIT_INTERRUPTED, DeployerError, no_room
 
 
@@ -31,8 +27,10 @@ class Verb(NamedTuple):
 VERBS: Mapping[str, Verb] = {
     "init": Verb("init", "make a new fleet"),
     "validate": Verb("validate", "say all that is wrong with the fleet"),
+    "schema": Verb("schema", "the JSON Schema of cluster.yaml or deployer.yaml, for editors"),
     "plan": Verb("plan", "which releases a change touches, and why"),
     "diff": Verb("diff", "what a change makes of the manifests that Helm would send"),
+    "explain": Verb("explain", "which files and lines set a hub's values"),
     "deploy": Verb("deploy", "upgrade releases: support, then canaries, then production"),
     "check": Verb("check", "prove that users of a hub can work"),
     "preview": Verb("preview", "what of a hub's values a local hub can give"),
@@ -57,6 +55,23 @@ EXIT_CODES = {
 }
 
 
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """As argparse has it; but to find the width, that imports what takes longer than all of `deployer --help`."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given) > 0:
+        return int(given)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except (AttributeError, OSError, ValueError):
+        return 80
+
+
 class Parser(argparse.ArgumentParser):
     """Raises what is wrong with the command line: argparse would exit with 2, which has another meaning here."""
 
@@ -73,10 +88,10 @@ def parser() -> argparse.ArgumentParser:
         usage="deployer [--fleet DIR] VERB …",
         description="Deploys many independent JupyterHubs, on many clusters, from one repository.",
         epilog=f"verbs:\n{verbs}\n\n`deployer VERB --help` tells more of each.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
         allow_abbrev=False,
     )
-    top.add_argument("--fleet", metavar="DIR", type=Path, help="the fleet's folder (default: the one we stand in)")
+    top.add_argument("--fleet", metavar="DIR", help="the fleet's folder (default: the one we stand in)")
     top.add_argument("--version", action="version", version=f"deployer {__version__}")
     top.add_argument("verb", metavar="VERB", nargs="?", help=argparse.SUPPRESS)
     top.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
@@ -89,7 +104,7 @@ def verb_parser(name: str) -> argparse.ArgumentParser:
     made = Parser(
         prog=f"deployer {name}",
         description=module.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
         allow_abbrev=False,
     )
     module.options(made)
@@ -133,7 +148,12 @@ def _dispatch(argv: list[str]) -> int:
     if options.verb not in VERBS:
         raise DeployerError(f"no verb {options.verb!r}", hint=_nearest_verb(options.verb))
     chosen = verb_parser(options.verb).parse_args(options.rest)
-    with _leaving_in_order(), Context.open(options.fleet, dict(os.environ)) as context:
+    from pathlib import Path
+
+    from deployer.cli.context import Context  # after --help had its say, which waits for nothing
+
+    fleet = None if options.fleet is None else Path(options.fleet)
+    with _leaving_in_order(), Context.open(fleet, dict(os.environ)) as context:
         return int(chosen.run(chosen, context))
 
 
@@ -154,6 +174,8 @@ def _leaving_in_order() -> Iterator[None]:
 
 
 def _nearest_verb(word: str) -> str:
+    import difflib
+
     near = difflib.get_close_matches(word, VERBS, n=1)
     return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(VERBS)}"
 
@@ -168,6 +190,7 @@ def _unexpected(error: Exception) -> int:
 
 def _report_bug() -> str:
     import platform
+    import tempfile
     import traceback
 
     told = traceback.format_exc()

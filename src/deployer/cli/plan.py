@@ -12,20 +12,28 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from deployer.changes.affected import why_not
 from deployer.cli import selection
 from deployer.cli.context import Context
 from deployer.errors import EXIT_CHANGES, EXIT_OK, DeployerError
 from deployer.plan import codec
+from deployer.plan.model import Plan
+
+FORMATS = ("table", "json", "markdown", "github")
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="*", metavar="FILE", help="paths that changed, relative to the fleet")
     selection.add_options(parser)
-    parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="table",
+        help="default: table; markdown: a comment on a pull request; github: the outputs of a step of GitHub Actions",
+    )
     parser.add_argument(
         "--save", metavar="FILE", type=Path, help="write the plan here too, for: deployer deploy --plan FILE"
     )
@@ -46,13 +54,54 @@ def run(args: argparse.Namespace, context: Context) -> int:
     plan = selection.selected_plan(args, context, args.files, revision=bool(args.save) or args.format == "json")
     if args.save:
         save(args.save, codec.dumps(plan))
-    if args.format == "json":
-        sys.stdout.write(codec.dumps(plan))
-    else:
-        from deployer.reports import terminal  # Rich takes 60 ms: only for those who look at it
-
-        terminal.show_plan(plan)
+    _show(plan, args.format, context)
     return EXIT_CHANGES if args.exit_code and plan else EXIT_OK
+
+
+def _show(plan: Plan, form: str, context: Context) -> None:
+    """Print the plan; what it takes is imported only for those who ask for it (Rich takes 60 ms)."""
+    if form == "json":
+        sys.stdout.write(codec.dumps(plan))
+    elif form == "markdown":
+        from deployer.reports.markdown import plan_comment
+
+        sys.stdout.write(plan_comment(plan))
+    elif form == "github":
+        _show_to_github(plan, context.env)
+    else:
+        from deployer.reports.terminal import show_plan
+
+        show_plan(plan)
+
+
+def _show_to_github(plan: Plan, env: Mapping[str, str]) -> None:
+    """Append the outputs of this step, and the summary of its job, to the files that GitHub Actions names.
+
+    :raises DeployerError: we are not in GitHub Actions, or a file cannot be written.
+    """
+    import secrets
+
+    from deployer.reports import github
+    from deployer.reports.markdown import plan_comment
+    from deployer.reports.words import plan_summary
+
+    if not env.get("GITHUB_OUTPUT"):
+        raise DeployerError(
+            "--format github: GITHUB_OUTPUT is not set, so this is no step of GitHub Actions",
+            hint="Elsewhere use --format json or markdown, or set GITHUB_OUTPUT to a file's path.",
+        )
+    _append("GITHUB_OUTPUT", env, github.lines(github.outputs(plan), lambda: f"end-{secrets.token_hex(16)}"))
+    if env.get("GITHUB_STEP_SUMMARY"):
+        _append("GITHUB_STEP_SUMMARY", env, plan_comment(plan))
+    print(plan_summary(plan))
+
+
+def _append(name: str, env: Mapping[str, str], text: str) -> None:
+    try:
+        with Path(env[name]).open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise DeployerError(f"{name}={env[name]}: {error.strerror}") from None
 
 
 def _explain(args: argparse.Namespace, context: Context) -> int:
@@ -61,6 +110,8 @@ def _explain(args: argparse.Namespace, context: Context) -> int:
     wanted = selection.parse_release(args.why or args.why_not)
     comparison = selection.compare_since(context, args.since, wanted)
     if args.why_not:
+        from deployer.changes.affected import why_not
+
         lines = why_not(comparison)
         print(f"{wanted}: {len(lines)} inputs are the same as at {args.since}:")
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from deployer.changes.paths import Reasons
 from deployer.cli.context import Context
@@ -12,7 +13,9 @@ from deployer.errors import DeployerError, FleetError
 from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet, load_fleet
 from deployer.plan.model import Dropped
-from deployer.render.manifests import NotRendered, Pair
+
+if TYPE_CHECKING:  # plans that render nothing must not wait for what renders
+    from deployer.render.manifests import NotRendered, Pair
 
 RENDERS_THE_SAME = "renders the same"
 
@@ -30,21 +33,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def exact(args: argparse.Namespace, context: Context, reasons: Reasons) -> tuple[Reasons, tuple[Dropped, ...]]:
-    """The releases whose manifests differ, or cannot be compared here (said aloud), and those that were dropped.
-
-    :raises DeployerError: there is no revision to compare with.
+def check(args: argparse.Namespace) -> None:
     """
-    if args.since is None:
+    :raises DeployerError: ``--exact``, and no revision to compare with.
+    """
+    if args.exact and args.since is None:
         raise DeployerError("--exact compares with a revision", hint="Add --since REV.")
+
+
+def exact(args: argparse.Namespace, context: Context, reasons: Reasons) -> tuple[Reasons, tuple[Dropped, ...]]:
+    """The releases whose manifests differ, or cannot be compared here (said aloud), and those that were dropped."""
+    from deployer.render.manifests import NotRendered
+
     try:
         before = load_fleet(context.repository.at(args.since))
     except FleetError:
         return reasons, ()  # said already: the plan is by paths then
     comparable = [release for release in reasons if _is_at_the_same_place(release, before, context.fleet)]
     pairs = rendered_pairs(args, context, comparable, before)
-    say_unrendered({release: pair.reason for release, pair in pairs.items() if not isinstance(pair, Pair)})
-    same = {release for release, pair in pairs.items() if isinstance(pair, Pair) and pair.equal}
+    say_unrendered({release: pair.reason for release, pair in pairs.items() if isinstance(pair, NotRendered)})
+    same = {release for release, pair in pairs.items() if not isinstance(pair, NotRendered) and pair.equal}
     kept = {release: why for release, why in reasons.items() if release not in same}
     return kept, tuple(Dropped(release, RENDERS_THE_SAME) for release in sorted(same))
 

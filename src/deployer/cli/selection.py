@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from posixpath import join, normpath
+from typing import TYPE_CHECKING
 
-from deployer.changes.affected import Affected, Comparison
 from deployer.changes.labels import Label, apply_labels
 from deployer.changes.paths import Reasons, affected_by_paths
 from deployer.cli import rendering
@@ -20,6 +20,9 @@ from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet, cluster_folders, load_fleet
 from deployer.plan.build import build_plan, everything
 from deployer.plan.model import Plan
+
+if TYPE_CHECKING:
+    from deployer.changes.affected import Comparison
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +66,7 @@ def selected_plan(
     :param revision: whether it says which commit it is of; to find that out takes git's look at every file.
     :raises DeployerError: nothing was asked for, or what was asked for is not there.
     """
+    rendering.check(options)
     fleet = context.fleet
     reasons, before = _reasons(options, context, files)
     reasons, dropped = rendering.exact(options, context, reasons) if options.exact else (reasons, ())
@@ -97,7 +101,10 @@ def _outdated(context: Context, state: str | None) -> tuple[Reasons, Iterable[Re
 
 def _since(context: Context, revision: str) -> tuple[Reasons, Iterable[ReleaseId]]:
     """By digests against the base revision; by paths alone where the fleet of that time cannot be read."""
-    changed, before = context.repository.changed(revision), load_before(context, revision)
+    from deployer.changes.affected import Affected
+
+    changed = context.repository.changed(revision)
+    before = load_before(context, revision, changed)
     if before is None:
         return affected_by_paths(context.fleet, changed), ()
     return Affected(before, context.fleet, changed, reader=context.inputs).reasons(), before.releases
@@ -132,6 +139,8 @@ def compare_since(context: Context, revision: str, wanted: ReleaseId) -> Compari
 
     :raises DeployerError: no such release or revision, or the fleet of that time cannot be read.
     """
+    from deployer.changes.affected import Affected
+
     release = context.fleet.release(wanted)
     before = load_fleet(context.repository.at(revision))
     return Affected(before, context.fleet).compare(release, whole=True)
@@ -146,12 +155,13 @@ def _fleet_at(context: Context, revision: str) -> Fleet | None:
         return None
 
 
-def load_before(context: Context, revision: str) -> Fleet | None:
+def load_before(context: Context, revision: str, changed: Collection[str] | None = None) -> Fleet | None:
     """The fleet at the base revision; None where there was none yet, or none that can be read (said aloud).
 
+    :param changed: the paths that differ from it, where they are known: then less is read.
     :raises DeployerError: no such revision.
     """
-    tree = context.repository.at(revision)
+    tree = context.repository.at(revision, changed)
     try:
         return load_fleet(tree) if cluster_folders(tree) else None
     except DeployerError as error:
@@ -206,11 +216,8 @@ def fleet_paths(context: Context, given: Iterable[str]) -> list[str]:
 
 def _top(context: Context) -> list[Path]:
     """The repository's top, where the fleet is a folder below it."""
-    try:
-        depth = context.repository.prefix.count("/")
-    except DeployerError:
-        return []
-    return [context.root.parents[depth - 1]] if depth else []
+    top = next((folder for folder in (context.root, *context.root.parents) if (folder / ".git").exists()), context.root)
+    return [top] if top != context.root else []
 
 
 def _below(root: str, path: str, places: Iterable[str]) -> Iterator[str]:

@@ -10,6 +10,9 @@ from deployer.fleet.helm_yaml import Path
 from deployer.fleet.ids import Level, Stage
 from deployer.fleet.schema import ANYTHING, COUNT, FLAG, TEXT, TEXT_MAP, TEXTS, Model, choice, declare, model, models
 
+# A hub's name is its namespace and its release: a DNS label (RFC 1123), of which Helm takes 53 characters.
+LABEL = r"[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?"
+
 
 class Provider(StrEnum):
     """Where a cluster runs, and so how one logs in to it. Each has a block of the same name."""

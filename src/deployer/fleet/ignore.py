@@ -69,6 +69,6 @@ def _part(part: str) -> str:
         return "[^/]*"
     if part == "?":
         return "[^/]"
-    if len(part) > 1 and part.startswith("["):
-        return part
+    if part.startswith("["):
+        return part  # alone, it is no pattern
     return re.escape(part.removeprefix("\\") if len(part) > 1 else part)

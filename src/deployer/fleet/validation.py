@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from deployer.errors import DeployerError, flattened
 from deployer.fleet.chart_schema import Schemas, check_schemas
-from deployer.fleet.cluster import Cluster, Hub, Provider
+from deployer.fleet.cluster import LABEL, Cluster, Hub, Provider
 from deployer.fleet.effective import Effective
 from deployer.fleet.findings import Finding, finding, in_order, of_error
 from deployer.fleet.helm_yaml import Path
@@ -18,9 +18,6 @@ from deployer.fleet.repository import Fleet, Release, canaries_of, is_encrypted
 from deployer.fleet.schema import dotted
 from deployer.fleet.silences import Silences
 from deployer.fleet.values import Values
-
-# A hub's name is its namespace and its release: a DNS label (RFC 1123), of which Helm takes 53 characters.
-LABEL = r"[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?"
 
 
 def validate(fleet: Fleet, wanted: Iterable[ReleaseId] = ()) -> list[Finding]:

@@ -59,7 +59,7 @@ def objects(text: str) -> Objects:
 def _parsed(part: str) -> Any:
     """The object; its text where Helm's YAML and ours do not agree, so that nothing is lost."""
     try:
-        return load(part.encode(), "manifest").data
+        return load(part.encode("utf-8", "surrogateescape"), "manifest").data
     except FleetError:
         return _TEMPLATE.sub("", part).strip()
 

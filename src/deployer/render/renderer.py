@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -12,17 +13,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from deployer.errors import CommandError, DeployerError
+from deployer.errors import DeployerError
 from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet
 from deployer.render.cache import Cache
-from deployer.render.charts import ChartFolders, is_random
+from deployer.render.charts import ChartFolders, may_differ
 from deployer.render.helm import TEMPLATE_TIMEOUT, Helm
 from deployer.render.manifests import NOTHING, Manifests, NotRendered, Pair
 from deployer.render.mask import Masker
-from deployer.render.normalise import objects, without_generated
+from deployer.render.normalise import Objects, objects, without_generated
 from deployer.render.sources import Source, SourceReader
 
+_OWN_FOLDER = re.compile(r"/\S*/deployer-render-[^/\s]+/(?:charts/[0-9a-f]{16}/)?")
+_UNUSUAL = re.compile(r"[^\w.-]", re.ASCII)
 FORMAT = "1"  # of what the cache keeps: another normalisation is another format
 Render = Manifests | NotRendered
 
@@ -107,7 +110,7 @@ class Renderer:
         skipped: dict[ReleaseId, tuple[str, ...]] = {}
         for release in releases:
             skipped[release] = self._skippable(release, before, after)
-            skip = bool(skipped[release])
+            skip = bool(skipped[release])  # else encrypted values, where there are any, are in the way
             old = self._source(release, before, skip=skip) if release in before.releases else None
             new = self._source(release, after, skip=skip) if release in after.releases else None
             sides[release] = old, new
@@ -170,18 +173,22 @@ class Renderer:
     def _manifests(self, source: Source) -> Manifests:
         chart = self._charts.prepared(source.chart)
         with tempfile.TemporaryDirectory(dir=self._folder.name, prefix="values-") as folder:
-            argv = self._argv(source, chart, Path(folder))
-            found = objects(self._helm.run(*argv, timeout=TEMPLATE_TIMEOUT).stdout)
-            if is_random(chart, (content for _, content in source.values)):
-                again = objects(self._helm.run(*argv, timeout=TEMPLATE_TIMEOUT).stdout)
-                found = without_generated(found, again)
+            argv = self._argv(source, chart.folder, Path(folder))
+            found = self._objects(argv)
+            if chart.random or any(may_differ(content) for _, content in source.values):
+                found = without_generated(found, self._objects(argv))
         return Manifests.of(found, self._masker)
+
+    def _objects(self, argv: list[str]) -> Objects:
+        raw = self._helm.run(*argv, timeout=TEMPLATE_TIMEOUT).raw
+        return objects(raw.decode("utf-8", "surrogateescape"))
 
     def _argv(self, source: Source, chart: Path, folder: Path) -> list[str]:
         """What a stranger would type; the values files are written for it."""
         words = ["template", source.name, str(chart), "--namespace", source.name, "--include-crds"]
         for number, (name, content) in enumerate(source.values):
-            file = folder / f"{number:02}-{name}"
+            # Helm takes a comma for the end of a file's name.
+            file = folder / f"{number:02}-{_UNUSUAL.sub('_', name)[-80:]}"
             file.write_bytes(content)
             words += ["--values", str(file)]
         return words + self.options.words()
@@ -203,8 +210,8 @@ def _pair(
 
 
 def _one_line(error: DeployerError) -> str:
-    """The error with its place and the last of what a command said, without our own argv of temporary folders."""
-    said = [line for line in error.hint.splitlines() if line.strip()]
-    if isinstance(error, CommandError) and said and " --" in error.message:
-        return " ".join(said[-1].split())
-    return " ".join(str(error).split())
+    """The error with its place; of a failed command what it said, without our own folders and its advice to itself."""
+    said = [line for line in error.hint.splitlines() if line.strip() and not line.startswith("Use --debug")]
+    first = next((number for number, line in enumerate(said) if line.startswith("Error")), None)
+    text = str(error) if first is None else "\n".join(said[first:])
+    return " ".join(_OWN_FOLDER.sub("", text).split())

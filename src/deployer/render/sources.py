@@ -73,7 +73,8 @@ class SourceReader:
             raise FleetError("a local cluster runs processes, not manifests")
         encrypted = self.encrypted(release)
         if encrypted and not skip_encrypted:
-            raise FleetError(f"encrypted values cannot be decrypted here: {', '.join(sorted(encrypted))}")
+            # Which files is not said: so that many releases have one reason, which is told once.
+            raise FleetError("it has encrypted values, which cannot be decrypted here")
         files = [path for path in release.values_files if path not in encrypted]
         return Source(release.id.name, self._chart(release), tuple(self._values(release, files)))
 

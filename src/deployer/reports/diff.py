@@ -8,7 +8,8 @@ from rich.text import Text
 
 from deployer.fleet.ids import ReleaseId
 from deployer.render.compare import Alike, Delta
-from deployer.reports.terminal import console, count
+from deployer.reports.terminal import console
+from deployer.reports.words import count
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 NAMED = 12  # releases that a sentence names before it counts

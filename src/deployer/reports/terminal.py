@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from rich import box
@@ -13,8 +12,10 @@ from rich.text import Text
 
 from deployer.changes.reasons import Reason
 from deployer.fleet.ids import Stage
+from deployer.fleet.masking import printable
 from deployer.fleet.repository import CLUSTERS
 from deployer.plan.model import Plan, PlannedRelease
+from deployer.reports.words import plan_summary
 
 STYLES = {Stage.SUPPORT: "magenta", Stage.STAGING: "yellow", Stage.PRODUCTION: "green"}
 
@@ -46,8 +47,9 @@ def show_plan(plan: Plan) -> None:
     if plan.releases:
         out.print(plan_table(plan))
     if plan.dropped:
-        dropped = "\n".join(f"  {one.id}: {one.reason}" for one in plan.dropped)
-        out.print(Text(f"Dropped, for nothing would change:\n{dropped}", style="dim"))
+        for reason in sorted({one.reason for one in plan.dropped}):
+            names = ", ".join(str(one.id) for one in plan.dropped if one.reason == reason)
+            out.print(Text(f"Dropped: {reason}: {names}", style="dim"))
     if plan.retired:
         gone = ", ".join(map(str, plan.retired))
         out.print(Text(f"Retired, and left alone: {gone}", style="dim"))
@@ -77,7 +79,7 @@ def plan_table(plan: Plan) -> Table:
 def why(release: PlannedRelease) -> str:
     """The reasons, one on a line; files of the release's own cluster by their path within its folder."""
     own = f"{CLUSTERS}/{release.id.cluster}/"
-    return "\n".join(_short(reason).replace(own, "") for reason in release.reasons)
+    return "\n".join(printable(_short(reason).replace(own, "")) for reason in release.reasons)
 
 
 def _short(reason: Reason) -> str:
@@ -85,18 +87,3 @@ def _short(reason: Reason) -> str:
     if len(reason.files) <= 3:
         return reason.text
     return f"{reason.text.split(' ← ', 1)[0]} ← {', '.join(reason.files[:3])} and {len(reason.files) - 3} more"
-
-
-def plan_summary(plan: Plan) -> str:
-    """One line: how many of each stage, on how many clusters."""
-    if not plan.releases:
-        return "Nothing to upgrade."
-    stages = Counter(release.stage for release in plan.releases)
-    clusters = {release.id.cluster for release in plan.releases}
-    parts = ", ".join(f"{stages[stage]} {stage}" for stage in Stage if stages[stage])
-    return f"{count(len(plan.releases), 'release')} on {count(len(clusters), 'cluster')} to upgrade: {parts}."
-
-
-def count(number: int, what: str) -> str:
-    """``1 hub``, ``2 hubs``."""
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -75,7 +75,7 @@ class _Carrier:
         self.id, self.target = work.planned.id, work.target
         self.began = time.monotonic()
         self.deadline = 0.0
-        self.bug = ""
+        self.bug = self.log = ""
 
     def run(self) -> ReleaseEnded:
         self.work.tell(ReleaseStarted(self.work.now(), self.work.run, self.id, again=self.work.again))
@@ -222,7 +222,7 @@ class _Carrier:
         self, outcome: Outcome, upgrade: Upgrade | None = None, *, cause: str = "", adopted: bool = False
     ) -> ReleaseEnded:
         ended = ReleaseEnded(
-            self.work.now(), self.work.run, self.id, outcome, cause=cause, bug=self.bug, adopted=adopted
+            self.work.now(), self.work.run, self.id, outcome, cause=cause, log=self.log, bug=self.bug, adopted=adopted
         )
         if upgrade is None:
             return ended
@@ -238,6 +238,7 @@ class _Carrier:
     def _told(self, error: BaseException) -> str:
         """The error in one line; where it is a bug of ours, with its traceback beside the journal."""
         error = no_room(error) or error
+        self.log = getattr(error, "log", "")
         if isinstance(error, DeployerError):
             return in_one_line(error)
         path = self.work.folder / f"bug-{re.sub('[^A-Za-z0-9._-]', '_', str(self.id))}.txt"

@@ -9,6 +9,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from deployer.errors import DeployerError
+from deployer.fleet import json_schema
 from deployer.process import run
 
 # What stands in for who has told git no name yet, for the first commit only.
@@ -29,6 +30,7 @@ def new_fleet(folder: Path, *, example: bool = False) -> None:
             made = Path(scratch) / "fleet"
             for layer in ("base", "example" if example else "first"):
                 _copy(layer, made)
+            _write_schemas(made)
             made.replace(folder)  # an empty folder in its place is replaced
     except OSError as error:
         raise DeployerError(f"{folder}: {error.strerror}") from None
@@ -39,6 +41,14 @@ def _copy(layer: str, to: Path) -> None:
         shutil.copytree(source, to, dirs_exist_ok=True)
     for file in to.rglob("dot-*"):  # packaging tools leave out files whose names begin with a dot
         file.rename(file.with_name("." + file.name.removeprefix("dot-")))
+
+
+def _write_schemas(to: Path) -> None:
+    """What the fleet's files point to, so that editors know their keys; `deployer schema --write` makes them anew."""
+    for name, schema in json_schema.schemas().items():
+        file = to / json_schema.path_of(name)
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json_schema.text(schema), encoding="utf-8")
 
 
 def commit(folder: Path, env: Mapping[str, str]) -> bool:

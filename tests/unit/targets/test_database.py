@@ -104,3 +104,20 @@ def test_a_damaged_database_is_told(tmp_path):
     with pytest.raises(TargetError, match=r"jupyterhub\.sqlite: file is not a database"):
         database.back_up(path, tmp_path / "copy.sqlite")
     assert [one.name for one in tmp_path.iterdir()] == ["jupyterhub.sqlite"]
+
+
+@pytest.mark.parametrize(
+    ("statements", "stays"),
+    [
+        ((), False),  # cut before the first table
+        (("create table users (name text)", "create table alembic_version (version_num text)"), False),
+        (("create table alembic_version (version_num text)", "insert into alembic_version values ('1')"), True),
+        (("create table users (name text)", "insert into users values ('ada')"), True),  # of a hub older than tags
+    ],
+)
+def test_half_made(tmp_path, statements, stays):
+    path = tmp_path / "jupyterhub.sqlite"
+    run(path, *statements)
+    database.discard_half_made(path)
+    assert path.exists() is stays
+    database.discard_half_made(tmp_path / "none.sqlite")

@@ -48,6 +48,25 @@ def schema(database: Path) -> str:
     return sha256(repr(rows).encode()).hexdigest()[:16]
 
 
+def discard_half_made(database: Path) -> None:
+    """Delete what is left where the first start of a hub was cut (killed, disk full): no later one could read it.
+
+    JupyterHub tags a database with its version before anybody can be in it; one with a tag or with users stays.
+    """
+    if database.exists() and not _count(database, "alembic_version") and not _count(database, "users"):
+        with telling(database):
+            for rest in ("", "-wal", "-shm", "-journal"):
+                database.with_name(database.name + rest).unlink(missing_ok=True)
+
+
+def _count(database: Path, table: str) -> int:
+    """The rows of a table, 0 where it is missing."""
+    with _telling(database), closing(_open(database)) as source:
+        known = source.execute("select count(*) from sqlite_master where name = ?", (table,)).fetchone()[0]
+        rows = source.execute(f"select count(*) from {table}").fetchone()[0] if known else 0  # noqa: S608 (ours)
+    return int(rows)
+
+
 def restore(database: Path, copy: Path, now: datetime) -> Path:
     """Put ``copy`` in the database's place, while no hub runs; return where the newer one is kept."""
     newer = database.with_name(f"{database.name}.newer-{now:%Y%m%dT%H%M%S}")

@@ -124,6 +124,7 @@ class HubUnit:
         with start_slot(self.cluster.slots, control, self.slots):
             deadline = Deadline(control)
             self._stop_hub()
+            database.discard_half_made(self.folder.database)
             self._end_lost_proxy()
             self._free_ports()
             self._ensure_proxy(node, program, base_url(values), control)

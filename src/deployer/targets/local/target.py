@@ -27,6 +27,7 @@ from deployer.targets.local.layout import ClusterFolder, ReleaseFolder
 from deployer.targets.local.locks import Locks
 from deployer.targets.local.proxy import request
 from deployer.targets.local.revisions import Record, Revisions, Status
+from deployer.targets.local.unit import FAILED
 from deployer.targets.local.upgrade import Done, Upgrader
 
 QUICK = 2.0  # seconds for a look at a hub
@@ -186,12 +187,22 @@ class LocalTarget:
             write_text(self._folder(release).retired, "")
 
     def logs(self, release: ReleaseId) -> dict[str, Path]:
-        """Where logs are: ``hub``, ``proxy`` and ``users/<file>`` of a hub, ``ingress`` of support."""
+        """Where logs are: ``hub``, ``proxy`` and ``users/<file>`` of a hub, ``ingress`` of support.
+
+        ``failed``: what the last revision that did not come up wrote, if one did not.
+        """
         folder = self._folder(release)
         if release.hub is None:
             return {"ingress": folder.daemon("ingress").log}
         users = {f"users/{path.stem}": path for path in self._hub(release).user_logs()}
-        return {"hub": folder.daemon("hub").log, "proxy": folder.daemon("proxy").log, **users}
+        hub = folder.daemon("hub").log
+        failed = hub.with_name(f"{hub.stem}{FAILED}")
+        return {
+            "hub": hub,
+            "proxy": folder.daemon("proxy").log,
+            **({"failed": failed} if failed.exists() else {}),
+            **users,
+        }
 
     def password(self) -> str:
         """What people log in with at the cluster's hubs."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
-from deployer.errors import TargetError
+from deployer.errors import DeployerError, TargetError
 from deployer.plan.ports import Control
 from deployer.targets.local.daemon import Daemon, Reading
-from deployer.targets.local.files import POLL
+from deployer.targets.local.files import POLL, write_text
 from deployer.targets.local.revisions import Record
 
 
@@ -64,23 +67,47 @@ class Deadline:
         """
         while self.control.timeout and not ready():
             if not daemon.alive():
-                raise TargetError(f"{name} ended: {cause(reading.text())}", hint=f"Its log: {daemon.log}")
+                raise self._failed(f"{name} ended: {cause(reading.text())}{_about_room(daemon.log)}", daemon, reading)
             if self.control.cancelled.is_set():
-                raise TargetError(f"{name} was cancelled while it started", hint=f"Its log: {daemon.log}")
+                raise self._failed(f"{name} was cancelled while it started", daemon, reading)
             if time.monotonic() >= self.until:
-                said = cause(reading.text())
-                raise TargetError(
-                    f"{name} was not healthy within {self.control.timeout:g} s: {said}", hint=f"Its log: {daemon.log}"
-                )
+                late = f"{name} was not healthy within {self.control.timeout:g} s: {cause(reading.text())}"
+                raise self._failed(late, daemon, reading)
             time.sleep(POLL)
 
+    @staticmethod
+    def _failed(message: str, daemon: Daemon, reading: Reading) -> TargetError:
+        """What the daemon wrote is kept apart: the last good revision will go on in the same log."""
+        log = daemon.log.with_name(f"{daemon.log.stem}{FAILED}")
+        try:
+            write_text(log, reading.text())
+        except DeployerError:
+            log = daemon.log  # a full disk, say
+        return TargetError(message, hint=f"Its log: {log}", log=str(log))
 
+
+FAILED = "-failed.log"  # what a revision that did not come up wrote, the last time that one did not
 CONFIG_ERROR = "jupyterhub_config error:"
+# What JupyterHub says last whenever its database cannot be opened, whatever the reason.
+ADVICE = (
+    "If you recently upgraded JupyterHub, try running",
+    "jupyterhub upgrade-db",
+    "to upgrade your JupyterHub database schema",
+)
+LITTLE_ROOM = 2**20  # bytes
+
+
+def _about_room(path: Path) -> str:
+    """A full disk shows itself in many ways: it is said, whatever else the log says."""
+    with suppress(OSError):
+        disk = os.statvfs(path.parent)
+        return " (No space left on its disk)" if disk.f_bavail * disk.f_frsize < LITTLE_ROOM else ""
+    return ""
 
 
 def cause(log: str) -> str:
     """Why a daemon failed, in one line of what it logged: our own, else a traceback's last, else the last."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    lines = [line.strip() for line in log.splitlines() if line.strip() and not line.strip().endswith(ADVICE)]
     ours = [line for line in lines if CONFIG_ERROR in line]
     if ours:
         return ours[-1][ours[-1].index(CONFIG_ERROR) :]

@@ -1,0 +1,114 @@
+"""Where a hub's values come from: every file and line that sets a key, in order; the last one wins.
+
+deployer explain CLUSTER/HUB KEY     one key, for example jupyterhub.singleuser.memory.limit
+deployer explain CLUSTER/HUB         every key, with the file that sets it last
+
+Values that may be secret are masked; encrypted files are named, not read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from deployer.cli.context import Context
+from deployer.cli.selection import parse_release
+from deployer.errors import EXIT_OK
+from deployer.fleet.helm_yaml import Path
+from deployer.fleet.masking import MASK, may_be_secret, shown
+from deployer.fleet.provenance import NOTHING, Explanation, Provenance, Setter, dotted
+
+WIDTH = 100  # characters of a value
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("release", metavar="CLUSTER/HUB", help="a hub of the fleet, or CLUSTER/support")
+    parser.add_argument("key", metavar="KEY", nargs="?", help="a key of its values, with dots; [0] is a list's entry")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    fleet = context.fleet
+    provenance = Provenance(fleet, fleet.release(parse_release(args.release)))
+    if args.key is None:
+        found = provenance.everything()
+        lines = [line for one in found for line in _briefly(one)]
+    else:
+        found = [provenance.explain(provenance.parse(args.key))]
+        lines = _wholly(found[0])
+    if args.format == "json":
+        _print_json(args.release, found)
+    else:
+        print("\n".join(lines))
+    return EXIT_OK
+
+
+def _briefly(found: Explanation) -> list[str]:
+    winner = found.winner
+    return [f"{_shown(found.key, found.value)}  ← {winner.place if winner else '?'}"]
+
+
+def _wholly(found: Explanation) -> list[str]:
+    lines = [_shown(found.key, found.value)]
+    lines += [f"  {_line(found, setter)}" for setter in found.setters]
+    if not found.setters:
+        lines.append("  nothing in the fleet sets it")
+    if found.outside:
+        chart = f"{found.outside.name} {found.outside.version}".strip()
+        lines.append(f"  chart {chart} may have a default for it, which counts where nothing here sets it")
+    return lines
+
+
+def _line(found: Explanation, setter: Setter) -> str:
+    if setter.encrypted:
+        return f"{setter.place}: may set it (encrypted)"
+    notes = [*(["the chart's default"] if setter.default else []), *(["wins"] if setter is found.winner else [])]
+    said = f"{setter.place}: {shown(setter.value, _names(found.key), WIDTH)}"
+    return f"{said} ({', '.join(notes)})" if notes else said
+
+
+def _shown(key: Path, value: Any) -> str:
+    return f"{dotted(key)}: {'not set' if value is NOTHING else shown(value, _names(key), WIDTH)}"
+
+
+def _names(key: Path) -> list[str]:
+    return [str(part) for part in key]
+
+
+def _print_json(release: str, found: list[Explanation]) -> None:
+    import json
+
+    keys = [
+        {
+            "key": dotted(one.key),
+            "set": one.value is not NOTHING,
+            "value": None if one.value is NOTHING else _masked(one.key, one.value),
+            "setters": [_setter_json(one, setter) for setter in one.setters],
+        }
+        for one in found
+    ]
+    json.dump({"keys": keys, "release": release}, sys.stdout, indent=2, sort_keys=True, ensure_ascii=False)
+    print()
+
+
+def _setter_json(found: Explanation, setter: Setter) -> dict[str, Any]:
+    return {
+        "file": setter.place.path,
+        "line": setter.place.line or None,
+        "encrypted": setter.encrypted,
+        "default": setter.default,
+        "wins": setter is found.winner,
+        "value": None if setter.encrypted else _masked(found.key, setter.value),
+    }
+
+
+def _masked(key: Path, value: Any) -> Any:
+    """The value with what may be secret in it masked."""
+    if isinstance(value, dict):
+        return {name: _masked((*key, name), inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_masked(key, inner) for inner in value]
+    if isinstance(value, str):
+        return MASK if may_be_secret(_names(key)) or shown(value) == MASK else value
+    return MASK if may_be_secret(_names(key)) and not (value is None or isinstance(value, bool)) else value
