@@ -19,7 +19,7 @@ _TRANSIENT = re.compile(
       TLS\ handshake\ timeout
     | connect(?:ion)?:?\ (?:refused|reset|timed\ out)
     | i/o\ timeout
-    | (?:unexpected|[:"]\s)EOF\s*$
+    | ":\ (?:unexpected\ )?EOF  # of an address; of a template it is an error
     | http2:\ (?:client\ connection\ lost|server\ sent\ GOAWAY)
     | no\ route\ to\ host
     | etcdserver:
