@@ -29,8 +29,7 @@ CHARTS = {"basehub": "helm-charts/basehub", "daskhub": "helm-charts/daskhub"}
             "helm-charts/basehub/templates/x.yaml:5",
         ),
         (
-            'Error: template: basehub/templates/x.yaml:4:12: executing "basehub/templates/x.yaml" at <.Values.a.b>: '
-            "nil pointer evaluating interface {}.b",
+            'Error: template: basehub/templates/x.yaml:4:12: executing "x.yaml" at <.Values.a.b>: nil pointer',
             "helm-charts/basehub/templates/x.yaml:4",
         ),
         (
@@ -38,8 +37,7 @@ CHARTS = {"basehub": "helm-charts/basehub", "daskhub": "helm-charts/daskhub"}
             "helm-charts/basehub/templates/x.yaml:7",
         ),
         (
-            "Error: YAML parse error on basehub/templates/x.yaml: error converting YAML to JSON: yaml: line 9: "
-            "mapping values are not allowed in this context",
+            "Error: YAML parse error on basehub/templates/x.yaml: error converting YAML to JSON: yaml: line 9: no",
             "helm-charts/basehub/templates/x.yaml:9",
         ),
         (  # an outside chart has no place in the fleet
@@ -84,6 +82,7 @@ def test_a_file_of_no_chart_of_the_fleet_keeps_its_name():
         ("Error from server (Forbidden): leases is forbidden", 0),
         ("error: You must be logged in to the server (Unauthorized)", 0),
         ("Error: execution error at (x/templates/y.yaml:1:2): no", 0),
+        ("Error: parse error at (x/templates/y.yaml:5): unexpected EOF", 0),
     ],
 )
 def test_only_what_passes_by_itself_is_tried_again(said, transient):
