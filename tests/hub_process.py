@@ -124,7 +124,7 @@ class HubProcess:
                 )
         return not any(user["servers"] for user in users)
 
-    def api(self, method: str, path: str, body: Any = None, token: str = "health-token") -> httpx.Response:  # noqa: S107
+    def api(self, method: str, path: str, body: Any = None, token: str = "health-token") -> httpx.Response:
         headers = {"Authorization": f"token {token}"}
         url = f"{self.url}hub/api/{path}"
         return httpx.request(method, url, json=body, headers=headers, timeout=60, trust_env=False)

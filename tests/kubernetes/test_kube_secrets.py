@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
-from age_keys import make_age_key
 from kube_fleet import finished
+
+from age_keys import make_age_key
 
 pytestmark = pytest.mark.kubernetes
 PLANTED = {"staging": "planted-in-staging-0123456789", "ocean": "planted-in-ocean-0123456789"}
