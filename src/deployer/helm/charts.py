@@ -9,7 +9,7 @@ import threading
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from deployer.errors import CommandError, DeployerError, Place
 from deployer.fleet.helm_yaml import load
@@ -23,6 +23,14 @@ _RANDOM = re.compile(
     rb"\{\{[^}]*\b(rand\w+|gen(CA|PrivateKey|SelfSigned|Signed)\w*|uuidv4|bcrypt|htpasswd|encryptAES|shuffle|now)\b"
 )
 _PACKED = b"\x1f\x8b"
+_EXACT = re.compile(r"v?\d+\.\d+\.\d+[-+.\w]*")
+
+
+class Prepared(NamedTuple):
+    """A chart's folder, and whether two renders of it may differ."""
+
+    folder: Path
+    random: bool
 
 
 class ChartFolders:
@@ -31,11 +39,11 @@ class ChartFolders:
     def __init__(self, root: Path, helm: Helm) -> None:
         self.root, self.helm = root, helm
         self._lock = threading.Lock()
-        self._prepared: dict[str, Path | DeployerError] = {}
+        self._prepared: dict[str, Prepared | DeployerError] = {}
         self._repositories: set[str] = set()
 
-    def prepared(self, chart: ChartSource) -> Path:
-        """The folder of the chart, ready to be used.
+    def prepared(self, chart: ChartSource) -> Prepared:
+        """The chart, ready to be used.
 
         :raises DeployerError: a dependency cannot be fetched; the same error each time it is asked for.
         """
@@ -51,7 +59,7 @@ class ChartFolders:
             raise found
         return found
 
-    def _prepare(self, chart: ChartSource) -> Path:
+    def _prepare(self, chart: ChartSource) -> Prepared:
         root = self.root / chart.digest[:16]
         for path, content in chart.files.items():
             target = root / path
@@ -59,16 +67,18 @@ class ChartFolders:
             target.write_bytes(content)
         for folder in chart.folders:
             self._fetch_dependencies(root, folder)
-        return root / chart.folder
+        files = (path for path in (root / chart.folder).rglob("*") if path.is_file())
+        return Prepared(root / chart.folder, any(may_differ(path.read_bytes()) for path in files))
 
     def _fetch_dependencies(self, root: Path, name: str) -> None:
         """``helm dependency build`` where versions are locked, else ``update``; nothing where all are there."""
         folder = root / name
-        wanted = dependencies(folder / "Chart.yaml")
-        if all(_is_vendored(folder, one) for one in wanted):
-            return
         lock = folder / "Chart.lock"
-        for url in repositories([*wanted, *(dependencies(lock) if lock.is_file() else ())]):
+        wanted, locked = dependencies(folder / "Chart.yaml"), dependencies(lock) if lock.is_file() else []
+        versions = {one.get("name"): str(one.get("version") or "") for one in [*wanted, *locked]}
+        if all(_is_vendored(folder, one, versions[one.get("name")]) for one in wanted):
+            return
+        for url in repositories([*wanted, *locked]):
             if url not in self._repositories:  # `build` knows only repositories that have a name
                 self.helm.run("repo", "add", repository_name(url), url)
                 self._repositories.add(url)
@@ -111,22 +121,19 @@ def dependency_entries(raw: bytes, name: str) -> list[Mapping[str, Any]]:
     return [one for one in entries or () if isinstance(one, dict)]
 
 
-def _is_vendored(folder: Path, dependency: Mapping[str, Any]) -> bool:
-    """Whether ``charts/`` holds the dependency, unpacked or as the package of just the version that is asked for."""
-    name, version = dependency.get("name"), str(dependency.get("version") or "")
-    charts = folder / "charts"
+def _is_vendored(folder: Path, dependency: Mapping[str, Any], version: str) -> bool:
+    """Whether ``charts/`` holds the dependency: unpacked, or packed in the version that is asked for."""
     if not dependency.get("repository"):
         return True  # Helm itself looks for it in charts/ only
-    return (charts / f"{name}" / "Chart.yaml").is_file() or (charts / f"{name}-{version}.tgz").is_file()
+    name, charts = str(dependency.get("name")), folder / "charts"
+    if (charts / name / "Chart.yaml").is_file():
+        return True
+    packed = f"{name}-{version if _EXACT.fullmatch(version) else '[0-9]*'}.tgz"
+    return any(charts.glob(packed))
 
 
-def is_random(folder: Path, values: Iterable[bytes]) -> bool:
-    """Whether two renders of the chart may differ: it, or one that it depends on, or a value, calls such a function."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return any(map(_may_differ, values)) or any(_may_differ(path.read_bytes()) for path in files)
-
-
-def _may_differ(content: bytes) -> bool:
+def may_differ(content: bytes) -> bool:
+    """Whether a template, a value or a packed chart calls what differs from one render to the next."""
     if content.startswith(_PACKED):
         try:
             content = gzip.decompress(content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -19,6 +20,8 @@ from deployer.fleet.values import Values, at, merge, read_values
 
 COMPUTED = "computed.yaml"  # the chart's own computed values, lowest of all
 DOMAIN = "hub.domain"  # the key that a jsonnet variable may be bound to, and a secret file may override
+
+_UNUSUAL = re.compile(r"[^\w.-]")
 
 Decrypt = Callable[[str], bytes]  # a file of the fleet, by its path
 
@@ -40,7 +43,7 @@ class ChartSource:
 
 
 class Layer(NamedTuple):
-    """One values file as Helm gets it. ``path`` is the fleet's file that holds these very bytes, "" where none does."""
+    """One values file as Helm gets it. ``path`` is the fleet's file that Helm can read as it is, "" where none is."""
 
     name: str
     content: bytes
@@ -92,7 +95,8 @@ class SourceReader:
             )
         encrypted = self.encrypted(release)
         if encrypted and not skip_encrypted:
-            raise FleetError(f"encrypted values cannot be decrypted here: {', '.join(sorted(encrypted))}")
+            # Which files is not said: so that many releases have one reason, which is told once.
+            raise FleetError("it has encrypted values, which cannot be decrypted here")
         files = [path for path in release.values_files if path not in encrypted]
         return Source(release.id.name, self.chart(release), tuple(self._values(release, files, self._read)))
 
@@ -125,7 +129,7 @@ class SourceReader:
             elif is_encrypted(path):
                 yield Layer(name, decrypt(path))
             else:
-                yield Layer(name, self._read(path), path)
+                yield Layer(name, self._read(path), "" if "," in path else path)
 
     def computed(self, release: Release) -> Values:
         """What a chart computes for itself with jsonnet; lowest of all values.
@@ -199,6 +203,11 @@ def with_domain(release: Release, decrypt: Decrypt) -> Release:
     if not isinstance(domain, str) or not domain:
         raise FleetError("it must hold `domain:` and the hub's domain", Place(path))
     return replace(release, hub=replace(release.hub, domain=domain))
+
+
+def private_name(number: int, name: str) -> str:
+    """What a values file is called in a private folder. Helm takes a comma for the end of a file's name."""
+    return f"{number:02}-{_UNUSUAL.sub('_', name)[-80:]}"
 
 
 def as_yaml(values: Values) -> bytes:

@@ -42,6 +42,9 @@ class Commands:
     def history(self) -> tuple[str, ...]:
         return ("helm", "history", *self._where, self.name, "--max", "20", "--output", "json")
 
+    def manifest(self) -> tuple[str, ...]:
+        return ("helm", "get", "manifest", *self._where, self.name)
+
     def stop(self) -> Step:
         words = ("kubectl", "scale", *self._where, "--replicas", "0", "deployment,statefulset", "--all")
         return Step(f"stop {self.name}", words)

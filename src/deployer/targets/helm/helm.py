@@ -53,6 +53,13 @@ class Runner:
         """
         return read_history(self.session, commands, env=self.env, cancelled=self.cancelled)
 
+    def look(self, argv: tuple[str, ...]) -> bytes:
+        """What a command that changes nothing writes; nothing where Helm has no such release.
+
+        :raises TargetError: it failed.
+        """
+        return _look(self.session, argv, env=self.env, cancelled=self.cancelled)
+
     def act(self, step: Step, *, seconds: float) -> Path:
         """Carry out one step; return its log.
 
@@ -137,14 +144,21 @@ def read_history(
     :raises TargetError: it cannot be read.
     """
 
-    def read() -> History:
-        done = session.run(commands.history(), env=env, timeout=LOOK, cancelled=cancelled, check=False)
-        if done.ok:
-            return History.parse(done.raw)
-        if "release: not found" in done.stderr:
-            return History()
+    raw = _look(session, commands.history(), env=env, cancelled=cancelled)
+    return History.parse(raw) if raw else History()
+
+
+def _look(
+    session: Session, argv: tuple[str, ...], *, env: Mapping[str, str], cancelled: threading.Event | None
+) -> bytes:
+    """What a helm command that changes nothing writes; nothing where there is no such release."""
+
+    def read() -> bytes:
+        done = session.run(argv, env=env, timeout=LOOK, cancelled=cancelled, check=False)
+        if done.ok or "release: not found" in done.stderr:
+            return done.raw if done.ok else b""
         last = (done.stderr.strip() or "no answer").splitlines()[-1]
-        raise CommandError(f"cluster {session.cluster}: helm history of {commands.name}: {last}", hint=done.stderr)
+        raise CommandError(f"cluster {session.cluster}: {join(argv[:3])}: {last}", hint=done.stderr)
 
     try:
         return retried(

@@ -33,8 +33,16 @@ def explained(release: ReleaseId, said: str, charts: Mapping[str, str], *, log: 
             why = " ".join(found["why"].split("\n")[0].split())
             place = Place(in_fleet(found["path"], charts), int(found["line"]))
             return TargetError(f"{release}: the chart's template is broken: {why or 'see below'}", place, hint)
-    first = next((line for line in lines if line.startswith("Error:")), lines[-1] if lines else "helm failed")
-    return TargetError(f"{release}: {first.removeprefix('Error: ')}", hint=hint)
+    return TargetError(f"{release}: {_first(lines)}", hint=hint)
+
+
+def _first(lines: list[str]) -> str:
+    """Helm's own error in one line; where that only counts errors, with the first of them."""
+    at = next((number for number, line in enumerate(lines) if line.startswith("Error:")), len(lines) - 1)
+    if not lines:
+        return "helm failed and said nothing"
+    more = lines[at + 1].strip().removeprefix("* ") if lines[at].endswith(":") and lines[at + 1 :] else ""
+    return " ".join(filter(None, [lines[at].removeprefix("Error: "), more]))
 
 
 def _innermost(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:

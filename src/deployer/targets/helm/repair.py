@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
+
+import yaml
 
 from deployer.errors import TargetError
 from deployer.fleet.ids import ReleaseId
@@ -13,7 +14,6 @@ from deployer.targets.helm.kubectl import Kubectl, core
 from deployer.targets.helm.records import Record
 
 KEEP = ("helm.sh/resource-policy", "keep")
-OF_RELEASE = "meta.helm.sh/release-name"
 
 
 def somebody_at_work(
@@ -43,19 +43,26 @@ def last_good(history: History) -> Revision | None:
     return history.current or (fine[-1] if fine else None)
 
 
-def claims_that_would_go(kubectl: Kubectl, release: ReleaseId) -> list[str]:
-    """The volume claims of a release that are not marked to be kept when it is uninstalled.
+def claims_that_would_go(kubectl: Kubectl, release: ReleaseId, manifest: bytes) -> list[str]:
+    """The volume claims of a release that are there and that Helm would delete with it.
+
+    What counts is the manifest that Helm keeps: an annotation that only the live claim has does not hold it back.
 
     :raises TargetError: they cannot be read.
     """
     found = kubectl.get(core(release.name, "persistentvolumeclaims")) or {}
-    return [item["metadata"]["name"] for item in found.get("items") or () if _would_go(item["metadata"], release)]
+    there = {item["metadata"]["name"] for item in found.get("items") or ()}
+    return sorted(there & set(unkept_claims(manifest)))
 
 
-def _would_go(metadata: Mapping[str, Any], release: ReleaseId) -> bool:
-    notes = metadata.get("annotations") or {}
+def unkept_claims(manifest: bytes) -> Iterator[str]:
+    """The volume claims in a manifest that are not marked to be kept."""
     key, kept = KEEP
-    return notes.get(OF_RELEASE) == release.name and notes.get(key) != kept
+    for document in yaml.load_all(manifest, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        if isinstance(document, dict) and document.get("kind") == "PersistentVolumeClaim":
+            metadata = document.get("metadata") or {}
+            if (metadata.get("annotations") or {}).get(key) != kept:
+                yield str(metadata.get("name"))
 
 
 def describe_claims(claims: list[str]) -> str:

@@ -15,7 +15,7 @@ from deployer.fleet.cluster import Aws, Azure, Gcp, Kubeconfig
 from deployer.fleet.repository import Release, cluster_file, cluster_path, is_encrypted
 from deployer.helm.charts import dependency_entries, repositories, repository_name
 from deployer.helm.command import homes
-from deployer.helm.sources import COMPUTED, DOMAIN, ChartSource, as_yaml
+from deployer.helm.sources import COMPUTED, DOMAIN, ChartSource, as_yaml, private_name
 from deployer.plan.steps import Step
 from deployer.targets.credentials import providers
 from deployer.targets.helm.commands import Commands, apply_crds
@@ -212,11 +212,13 @@ def _values(desired: Desired, release: Release) -> Iterator[tuple[str, list[str]
         yield f"{PRIVATE}/values/00-{COMPUTED}", lines
         computed = 1
     for number, path in enumerate(release.values_files, computed):
-        target = f"{PRIVATE}/values/{number:02}-{path.rsplit('/', 1)[-1]}"
+        target = f"{PRIVATE}/values/{private_name(number, path.rsplit('/', 1)[-1])}"
         if path.endswith(".jsonnet"):
             yield f"{target}.yaml", [_jsonnet(desired, release, path, f"{target}.yaml")]
         elif is_encrypted(path):
             yield target, [_into((*_SOPS, path), target)]
+        elif "," in path:
+            yield target, [_line(("cp", path, target))]
         else:
             yield path, []
 

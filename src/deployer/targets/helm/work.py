@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deployer.errors import TargetError
 from deployer.fleet.repository import Release
-from deployer.helm.sources import Layer
+from deployer.helm.sources import Layer, private_name
 from deployer.plan.ports import Control, Upgrade
 from deployer.plan.steps import Step
 from deployer.secrets.private import write_private
@@ -132,11 +132,14 @@ class Work:
             )
             self.notices.append(f"{found}, rolled back to revision {good.number} first")
             return
-        if claims := claims_that_would_go(self.kubectl, self.release.id):
+        if claims := self._claims_that_would_go():
             raise cannot_uninstall(self.release.id, pending, claims)
         self.control.say(f"{found}: uninstalling it, for it was never deployed")
         self.runner.act(self.commands.uninstall(seconds=self.control.timeout), seconds=self.control.timeout)
         self.notices.append(f"{found} and never deployed: uninstalled first")
+
+    def _claims_that_would_go(self) -> list[str]:
+        return claims_that_would_go(self.kubectl, self.release.id, self.runner.look(self.commands.manifest()))
 
     # Going back
 
@@ -188,7 +191,7 @@ class Work:
 
         :raises TargetError: volume claims would go with it, or it failed.
         """
-        claims = claims_that_would_go(self.kubectl, self.release.id)
+        claims = self._claims_that_would_go()
         if claims and not delete_volumes:
             raise TargetError(
                 f"{self.release.id}: to uninstall it would delete its volume claims: {', '.join(sorted(claims))}",
@@ -199,4 +202,4 @@ class Work:
 
 def _written(layers: Iterable[Layer], folder: Path) -> Iterator[str]:
     for number, layer in enumerate(layers):
-        yield layer.path or str(write_private(folder / f"{number:02}-{layer.name}", layer.content))
+        yield layer.path or str(write_private(folder / private_name(number, layer.name), layer.content))

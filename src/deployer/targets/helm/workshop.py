@@ -54,7 +54,7 @@ class Workshop:
 
         :raises DeployerError: they cannot be.
         """
-        return self._make()[1].prepared(source)
+        return self._make()[1].prepared(source).folder
 
     def _make(self) -> tuple[Helm, ChartFolders, Path]:
         with self._lock:

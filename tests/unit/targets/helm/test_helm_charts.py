@@ -6,6 +6,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from helm_files import HUB, chart, environment, load, write
 
 from deployer.errors import DeployerError
 from deployer.fleet.ids import ReleaseId
@@ -13,7 +14,6 @@ from deployer.helm.charts import ChartFolders
 from deployer.helm.command import Helm
 from deployer.helm.sources import SourceReader
 from deployer.targets.helm.workshop import Workshop
-from helm_world import HUB, chart, environment, load, write
 
 OCEAN = ReleaseId("reef", "ocean")
 
@@ -94,7 +94,7 @@ def test_an_override_has_its_own_copy_and_no_lock(fleet, tmp_path):
             "helm-charts/daskhub/Chart.lock": "dependencies: []\ndigest: sha256:0\ngenerated: now\n",
         },
     )
-    folder = ChartFolders(tmp_path / "charts", helm).prepared(source(fleet))
+    folder = ChartFolders(tmp_path / "charts", helm).prepared(source(fleet)).folder
     assert "overridden" in (folder / "Chart.yaml").read_text()
     assert not (folder / "Chart.lock").exists()
 

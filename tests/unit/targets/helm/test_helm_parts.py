@@ -13,7 +13,7 @@ from deployer.targets.helm.history import History, Revision
 from deployer.targets.helm.leases import parse_time
 from deployer.targets.helm.messages import explained, in_fleet
 from deployer.targets.helm.records import Attempt, Record, Source
-from deployer.targets.helm.repair import last_good, somebody_at_work
+from deployer.targets.helm.repair import last_good, somebody_at_work, unkept_claims
 from deployer.targets.helm.retry import is_transient
 
 OCEAN = ReleaseId("reef", "ocean")
@@ -57,6 +57,17 @@ def test_any_other_failure_says_what_helm_said():
     assert error.message == "reef/ocean: UPGRADE FAILED: timed out waiting"
     assert "WARNING" not in str(error)
     assert "/x.log" in error.hint
+
+
+def test_errors_that_helm_only_counts_are_told():
+    error = explained(OCEAN, "Error: 1 error occurred:\n\t* namespaces is forbidden\n\n", CHARTS)
+    assert error.message == "reef/ocean: 1 error occurred: namespaces is forbidden"
+
+
+def test_claims_that_are_not_marked_in_the_manifest_would_go():
+    claim = "kind: PersistentVolumeClaim\nmetadata: {name: %s, annotations: {%s}}\n---\n"
+    manifest = claim % ("kept", "helm.sh/resource-policy: keep") + claim % ("lost", "a: b") + "kind: Secret\n"
+    assert list(unkept_claims(manifest.encode())) == ["lost"]
 
 
 def test_a_file_of_no_chart_of_the_fleet_keeps_its_name():

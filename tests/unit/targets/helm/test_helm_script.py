@@ -6,11 +6,11 @@ import json
 import subprocess
 
 import pytest
+from helm_files import HUB, chart, desired, write
 
 from deployer.fleet.ids import ReleaseId
 from deployer.targets.helm import script
 from deployer.targets.helm.commands import Commands
-from helm_world import HUB, chart, desired, write
 
 OCEAN = ReleaseId("reef", "ocean")
 BLOCKS = {
