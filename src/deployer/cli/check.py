@@ -9,7 +9,7 @@ import argparse
 import sys
 
 from deployer.cli.context import Context
-from deployer.cli.wiring import checkers, levels, local_target
+from deployer.cli.wiring import checkers, levels, target
 from deployer.errors import EXIT_OK, EXIT_ROLLOUT_FAILED
 from deployer.fleet.ids import Level, ReleaseId
 from deployer.health.diagnose import Diagnosis
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         level = Level.HTTP
     timeout = args.timeout or context.fleet.settings.health.timeout
     control = Control(timeout, say=lambda text: print(f"… {text}", file=sys.stderr))
-    endpoint = local_target(context, release.cluster).endpoint(release)
+    endpoint = target(context, release.cluster).endpoint(release)
     health = checkers(context)[level].check(release, endpoint, control)
     _show(release, level, health)
     return EXIT_OK if health.ok else EXIT_ROLLOUT_FAILED

@@ -196,6 +196,13 @@ class HelmTarget:
         with self._at_work(release, control) as work:
             work.uninstall(delete_volumes=delete_volumes)
 
+    def logs(self, release: ReleaseId) -> list[Path]:
+        """What helm said of a release on this machine, oldest first."""
+        return sorted(self._folder(release).glob("*.log"))
+
+    def _folder(self, release: ReleaseId) -> Path:
+        return self.state / "helm" / self.cluster / release.name
+
     def url(self, release: ReleaseId) -> str:
         """A hub's public address; "" where it has none."""
         found = self.desired.fleet.releases.get(release)
@@ -228,7 +235,7 @@ class HelmTarget:
         """Keep other deployers on this machine, and what a killed one left running, away from the release."""
         if release.cluster != self.cluster:
             raise TargetError(f"{release} is not of cluster {self.cluster}")
-        folder = private_folder(self.state / "helm" / self.cluster / release.name)
+        folder = private_folder(self._folder(release))
         with locked_file(folder / "busy", give_up=control.cancelled.is_set) as busy:
             if busy is None:
                 raise TargetError(f"{release}: cancelled before it began")
