@@ -113,7 +113,8 @@ class KubeFleet:
         return str(found["data"]["title"])
 
     def is_pending(self, release: str) -> bool:
-        return any(status.startswith("pending") for _, status in self.revisions(release))
+        """Whether its last revision is; Helm calls one so for ever that was rolled back."""
+        return any(status.startswith("pending") for _, status in self.revisions(release)[-1:])
 
     # The files
 
