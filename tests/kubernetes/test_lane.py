@@ -83,7 +83,6 @@ def test_what_never_becomes_ready_is_rolled_back(cluster, namespace, upgrade):
 
 # A way to fail, and what helm says of it.
 BROKEN = {
-    "address": ({"proxy": {"service": {"annotations": {"stage.test/fails": "yes"}}}}, "proxy-public|deadline"),
     "hook": ({"prePuller": {"annotations": {"stage.test/fails": "yes"}}}, "hook"),
     "schema": ({"hub": {"services": 1}}, "object"),
 }
@@ -96,6 +95,14 @@ def test_an_install_that_fails_leaves_nothing_behind(cluster, namespace, upgrade
     assert ran.code != 0
     assert re.search(said, ran.err), str(ran)
     assert cluster.revisions(namespace) == []
+
+
+@pytest.mark.parametrize(("helm", "waits"), [("helm3", True), ("helm4", False)])
+def test_only_helm_3_waits_for_an_address(cluster, namespace, upgrade, helm, waits):
+    """Helm 4 holds a load balancer to be there as soon as it has an address within the cluster."""
+    ran = upgrade(timeout="4s", proxy={"service": {"annotations": {"stage.test/fails": "yes"}}})
+    assert (ran.code != 0) is waits, str(ran)
+    assert not cluster.run("kubectl", "get", "svc", "--namespace", namespace, "--output", "yaml").out.count("192.0.2.1")
 
 
 def test_slow_pods_are_waited_for(cluster, namespace, helm):
