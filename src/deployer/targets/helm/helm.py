@@ -88,16 +88,19 @@ class Runner:
             raise _FailedError.of(explained(self.release, said, self.charts, log=str(log)), said, timed_out=timed_out)
         return log
 
-    def act_with_retries(self, prepare: Callable[[], Step], *, seconds: float) -> Path:
+    def act_with_retries(self, prepare: Callable[[], Step | None], *, seconds: float) -> Path | None:
         """As :meth:`act`, once more after what passes by itself; ``prepare`` makes the step anew for each try.
+
+        Where it makes none, nothing is left to be done.
 
         :raises TargetError: as there.
         """
         deadline = time.monotonic() + seconds
 
-        def once() -> Path:
+        def once() -> Path | None:
+            step = prepare()
             left = max(deadline - time.monotonic(), 1.0)
-            return self.act(prepare(), seconds=left)
+            return self.act(step, seconds=left) if step else None
 
         return retried(once, _is_transient, cancelled=self.cancelled, deadline=deadline, say=self.say)
 

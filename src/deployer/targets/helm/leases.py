@@ -52,18 +52,20 @@ class Leases:
         :raises TargetError: leases cannot be used.
         """
         with _telling(release):
-            ensure_namespace(self.kubectl, release.name)
-            self._acquire(release, rollout, time.monotonic() + timeout, cancelled)
+            held = self._acquire(release, rollout, time.monotonic() + timeout, cancelled)
         ended = threading.Event()
-        renewer = threading.Thread(target=self._renew, args=(release, rollout, ended), daemon=True)
+        kept = _Kept(held)
+        renewer = threading.Thread(target=self._renew, args=(release, rollout, kept, ended), daemon=True)
         renewer.start()
         try:
             yield
         finally:
             ended.set()
             renewer.join()
-            with suppress(DeployerError):  # it runs out by itself
-                self._release(release)
+            with suppress(
+                DeployerError
+            ):  # it runs out by itself, or another process has renewed it: then it is its own
+                self._release(release, kept.lease)
 
     def holders(self) -> dict[ReleaseId, Holder]:
         """Who holds which release of the cluster.
@@ -92,8 +94,8 @@ class Leases:
     def _get(self, release: ReleaseId) -> Object | None:
         return self.kubectl.get(leases(release.name, lease_name(release)))
 
-    def _acquire(self, release: ReleaseId, rollout: str, until: float, cancelled: threading.Event) -> None:
-        while not self._try(release, rollout):
+    def _acquire(self, release: ReleaseId, rollout: str, until: float, cancelled: threading.Event) -> Object:
+        while not (held := self._try(release, rollout)):
             lease = self._get(release)
             if time.monotonic() >= until or cancelled.is_set():
                 if lease is None:
@@ -103,37 +105,53 @@ class Leases:
                     hint=f"Wait for it (--lock-timeout SECONDS), or if it is gone: deployer unlock {release}",
                 )
             cancelled.wait(min(POLL, max(until - time.monotonic(), 0)))
+        return held
 
-    def _try(self, release: ReleaseId, rollout: str) -> bool:
-        """Take the lease where it is free, ours, or run out."""
-        lease = self._get(release)
+    def _try(self, release: ReleaseId, rollout: str) -> Object | None:
+        """The lease, taken where it is free, ours, or run out; None where it is another's."""
         try:
-            if lease is None:
-                self.kubectl.create(leases(release.name), _lease(release, rollout))
-            elif _spec(lease).get("holderIdentity") == rollout or not _is_held(lease):
-                path = leases(release.name, lease_name(release))
-                self.kubectl.replace(path, _lease(release, rollout, lease))
-            else:
-                return False
+            return self._create(release, rollout) or self._take_over(release, rollout)
         except ApiError as error:
-            if error.reason in ("Conflict", "AlreadyExists", "NotFound"):
-                return False
+            if error.reason in ("Conflict", "NotFound"):  # somebody was faster, or is just letting it go
+                return None
             raise
-        return True
 
-    def _renew(self, release: ReleaseId, rollout: str, ended: threading.Event) -> None:
+    def _create(self, release: ReleaseId, rollout: str) -> Object | None:
+        """The new lease; None where there is one. The usual case: one request."""
+        for last in (False, True):
+            try:
+                return self.kubectl.create(leases(release.name), _lease(release, rollout))
+            except ApiError as error:
+                if error.reason == "AlreadyExists":
+                    return None
+                if error.reason != "NotFound" or last:
+                    raise
+                ensure_namespace(self.kubectl, release.name)
+        return None
+
+    def _take_over(self, release: ReleaseId, rollout: str) -> Object | None:
+        lease = self._get(release)
+        if lease is None or (_spec(lease).get("holderIdentity") != rollout and _is_held(lease)):
+            return None
+        return self.kubectl.replace(leases(release.name, lease_name(release)), _lease(release, rollout, lease))
+
+    def _renew(self, release: ReleaseId, rollout: str, kept: _Kept, ended: threading.Event) -> None:
         while not ended.wait(RENEWED_EVERY):
             with suppress(DeployerError):  # the next renewal tries again
-                self._try(release, rollout)
+                kept.lease = self._take_over(release, rollout) or self._try(release, rollout) or kept.lease
 
-    def _release(self, release: ReleaseId) -> None:
-        """Remove the lease, unless another process has renewed it last: then it is that one's."""
-        lease = self._get(release)
-        if lease is None or not _is_mine(lease):
-            return
+    def _release(self, release: ReleaseId, lease: Object) -> None:
+        """Remove the lease as we left it."""
         version = lease["metadata"]["resourceVersion"]
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"resourceVersion": version}}
         self.kubectl.delete(leases(release.name, lease_name(release)), body)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The lease as this process wrote it last."""
+
+    lease: Object
 
 
 def _lease(release: ReleaseId, rollout: str, old: Object | None = None) -> Object:
@@ -159,10 +177,6 @@ def _lease(release: ReleaseId, rollout: str, old: Object | None = None) -> Objec
 
 def _me() -> dict[str, str]:
     return {f"{_ABOUT}host": socket.gethostname(), f"{_ABOUT}pid": str(os.getpid())}
-
-
-def _is_mine(lease: Object) -> bool:
-    return (lease["metadata"].get("annotations") or {}).items() >= _me().items()
 
 
 def _spec(lease: Object) -> dict[str, Any]:

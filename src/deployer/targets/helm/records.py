@@ -140,16 +140,24 @@ class Records:
 
         :raises TargetError: it cannot be written.
         """
-        body = _config_map(release, record)
-        path = core(release.name, "configmaps", record_name(release.name))
-        try:
-            done = self.kubectl.replace(path, body)
-        except ApiError as error:
-            if error.reason != "NotFound":
-                raise
-            ensure_namespace(self.kubectl, release.name)
-            done = self.kubectl.create(core(release.name, "configmaps"), body)
+        done = self._create(release, record) if not record.version else None
+        if done is None:
+            path = core(release.name, "configmaps", record_name(release.name))
+            done = self.kubectl.replace(path, _config_map(release, record))
         return replace(record, version=str(done.get("metadata", {}).get("resourceVersion") or ""))
+
+    def _create(self, release: ReleaseId, record: Record) -> Object | None:
+        """The new ConfigMap; None where there is one."""
+        for last in (False, True):
+            try:
+                return self.kubectl.create(core(release.name, "configmaps"), _config_map(release, record))
+            except ApiError as error:
+                if error.reason == "AlreadyExists":
+                    return None
+                if error.reason != "NotFound" or last:
+                    raise
+                ensure_namespace(self.kubectl, release.name)
+        return None
 
     def all(self, cluster: str) -> dict[ReleaseId, Record]:
         """Every record in the cluster.

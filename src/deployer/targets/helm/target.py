@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from deployer.errors import TargetError
@@ -28,12 +30,21 @@ from deployer.targets.helm.history import History
 from deployer.targets.helm.kubectl import Kubectl, apps, core
 from deployer.targets.helm.leases import Leases
 from deployer.targets.helm.records import Record, Records, Source
-from deployer.targets.helm.work import Work
+from deployer.targets.helm.work import Made, Work
 from deployer.targets.helm.workshop import Workshop
 from deployer.targets.local.files import locked_file, private_folder
 
 QUICK = 60.0  # seconds for what changes no pods
+FRESH = 5.0  # seconds for which an upgrade takes what was just seen for true
 HUB_SECRET = "hub"  # noqa: S105 - the name that the community's chart gives its Secret
+
+
+class Seen(NamedTuple):
+    """What was found of a release, and when (:func:`time.monotonic`)."""
+
+    at: float
+    history: History
+    record: Record
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,8 @@ class HelmTarget:
     workshop: Workshop
     timeout: float = 600.0
     health_service: str = "hub-health"
+    _seen: dict[ReleaseId, Seen] = field(default_factory=dict, init=False, repr=False)
+    _made: dict[ReleaseId, Made] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def cluster(self) -> str:
@@ -85,12 +98,16 @@ class HelmTarget:
 
     def upgrade(self, release: ReleaseId, *, rollout: str, force: bool, control: Control) -> Upgrade:
         with self._at_work(release, control) as work:
+            seen = self._seen.pop(release, None)
+            work.seen = (seen.history, seen.record) if seen and time.monotonic() - seen.at < FRESH else None
             done = work.upgrade(rollout, force=force)
+            if work.made:
+                self._made[release] = work.made
         return self._with_url(release, done)
 
     def confirm(self, release: ReleaseId, revision: int) -> None:
         with self._at_work(release, Control(QUICK)) as work:
-            work.confirm(revision)
+            work.confirm(revision, self._made.pop(release, None))
 
     def rollback(self, release: ReleaseId, *, control: Control, revision: int | None = None) -> Upgrade | None:
         with self._at_work(release, control) as work:
@@ -98,10 +115,10 @@ class HelmTarget:
         return self._with_url(release, done) if done else None
 
     def observe(self, release: ReleaseId) -> Observation:
-        history = self.history(release)
-        if history.absent:
-            return Observation(State.ABSENT)
-        return self._seen(release, history, self._records().get(release))
+        at = time.monotonic()
+        history, record = self.history(release), self.record(release)
+        self._seen[release] = Seen(at, history, record)
+        return Observation(State.ABSENT) if history.absent else self._observed(release, history, record)
 
     def endpoint(self, release: ReleaseId) -> Endpoint:
         if release.hub is None:
@@ -257,7 +274,7 @@ class HelmTarget:
         """A release that the fleet has no more, or that it retires: only what it is called is known."""
         return Release(release, Stage.PRODUCTION, self.desired.cluster, None, "", ())
 
-    def _seen(self, release: ReleaseId, history: History, record: Record) -> Observation:
+    def _observed(self, release: ReleaseId, history: History, record: Record) -> Observation:
         last, shown = history.revisions[-1], history.current or history.revisions[-1]
         source = history.source(shown, record)
         digest = self.desired.wanted_digest(release)

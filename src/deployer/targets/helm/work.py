@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from deployer.errors import TargetError
 from deployer.fleet.repository import Release
@@ -23,9 +25,34 @@ from deployer.targets.helm.repair import cannot_uninstall, claims_that_would_go,
 from deployer.targets.helm.workshop import Workshop
 
 
+class Made(NamedTuple):
+    """A revision that this process made, and the record of the release at that time."""
+
+    revision: int
+    source: Source
+    record: Record
+
+
+@dataclass
+class Try:
+    """What is known for the first try of an upgrade; later ones must look anew."""
+
+    history: History
+    record: Record
+    taken: bool = False
+
+    def take(self) -> tuple[History, Record] | None:
+        first, self.taken = not self.taken, True
+        return (self.history, self.record) if first else None
+
+
+def _same(step: Step) -> Step:
+    return step
+
+
 @dataclass
 class Work:
-    """One act on one release."""
+    """One act on one release. ``seen`` is its history and record where they were read only just now."""
 
     release: Release
     desired: Desired
@@ -33,7 +60,10 @@ class Work:
     runner: Runner
     commands: Commands
     control: Control
+    seen: tuple[History, Record] | None = None
     notices: list[str] = field(default_factory=list)
+    record: Record | None = None  # once an upgrade has begun
+    made: Made | None = None
 
     @property
     def kubectl(self) -> Kubectl:
@@ -51,35 +81,39 @@ class Work:
         :raises TargetError: it failed; Helm has brought the last revision back.
         """
         source = Source(self.desired.revision, self.desired.digest(self.release.id), rollout)
-        history, record = self.settled()
+        history, record = self.settled(self.seen)
         if not force and (same := self._unchanged(history, record, source)):
             return self._ended(same, record, history, changed=False)
         values = self._values()
         chart = str(self.workshop.chart(self.desired.sources.chart(self.release)))
         for step in apply_crds(self.desired.crds(self.release)):
-            self._apply(step)
-
-        def prepare() -> Step:
-            # A try that was cut by an API server that went away may have left the release pending.
-            history, record = self.settled()
-            self._begin(history, record, rollout)
-            return self.commands.upgrade(chart, values, seconds=self.control.timeout, description=source.description())
-
+            self.control.say(step.title)
+            self.runner.act_with_retries(partial(_same, step), seconds=self.control.timeout)
         self.control.say("helm upgrade")
-        log = self.runner.act_with_retries(prepare, seconds=self.control.timeout)
+        begin = partial(self._begin, Try(history, record), source, chart, values)
+        log = self.runner.act_with_retries(begin, seconds=self.control.timeout)
+        return self._upgraded(source, str(log or ""))
+
+    def _begin(self, first: Try, source: Source, chart: str, values: list[str]) -> Step | None:
+        """The upgrade, once nothing is in its way; None where an earlier try got there though it was cut."""
+        history, record = first.take() or self.settled()
+        if self.record is not None and self._is_made(history, record, source):
+            return None
+        after = history.last.number if history.last else 0
+        self.record = self.records.put(self.release.id, replace(record, attempt=Attempt.ours(after, source.rollout)))
+        return self.commands.upgrade(chart, values, seconds=self.control.timeout, description=source.description())
+
+    def _is_made(self, history: History, record: Record, source: Source) -> bool:
+        current = history.current
+        return current is not None and current is history.last and history.source(current, record) == source
+
+    def _upgraded(self, source: Source, log: str) -> Upgrade:
         history = self.runner.history(self.commands)
         current = history.current
         if current is None:
             raise TargetError(f"{self.release.id}: Helm upgraded it, but calls no revision deployed")
-        return replace(self._ended(current, self.records.get(self.release.id), history, changed=True), log=str(log))
-
-    def _apply(self, step: Step) -> None:
-        self.control.say(step.title)
-        self.runner.act_with_retries(lambda: step, seconds=self.control.timeout)
-
-    def _begin(self, history: History, record: Record, rollout: str) -> None:
-        after = history.last.number if history.last else 0
-        self.records.put(self.release.id, replace(record, attempt=Attempt.ours(after, rollout)))
+        self.made = Made(current.number, source, self.record or Record())
+        return Upgrade(True, current.number, log=log, notices=tuple(self.notices))
 
     def _unchanged(self, history: History, record: Record, source: Source) -> Revision | None:
         """What is deployed, where that is what the fleet says."""
@@ -108,11 +142,14 @@ class Work:
 
     # What an interrupted deploy left
 
-    def settled(self) -> tuple[History, Record]:
+    def settled(self, seen: tuple[History, Record] | None = None) -> tuple[History, Record]:
         """The history and record of the release, once nothing in it is pending.
 
+        :param seen: those that were read just before.
         :raises TargetError: somebody may be at work on it, or it cannot be put right.
         """
+        if seen and not (seen[0].last and seen[0].last.pending):
+            return seen
         history, record = self.runner.history(self.commands), self.records.get(self.release.id)
         pending = history.last
         if pending is None or not pending.pending:
@@ -143,11 +180,14 @@ class Work:
 
     # Going back
 
-    def confirm(self, number: int) -> None:
-        """Record that a revision passed its health check.
+    def confirm(self, number: int, made: Made | None = None) -> None:
+        """Record that a revision passed its health check; ``made`` where this process made one.
 
         :raises TargetError: it cannot be recorded.
         """
+        if made and made.revision == number:
+            self.records.put(self.release.id, made.record.with_verified(number, made.source))
+            return
         record, history = self.records.get(self.release.id), self.runner.history(self.commands)
         revision = history.get(number)
         if revision is None:
