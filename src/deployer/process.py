@@ -9,8 +9,8 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import join
@@ -100,20 +100,51 @@ def attached(argv: Sequence[str | os.PathLike[str]], *, env: Mapping[str, str]) 
     :raises CommandError: not found or not executable.
     """
     words = tuple(os.fspath(word) for word in argv)
+    child: subprocess.Popen[bytes] | None = None
     try:
-        child = subprocess.Popen(words, env=dict(env))
+        with _signals_later():  # one that comes while the child starts must find it
+            child = subprocess.Popen(words, env=dict(env))
+        return _outlast(child)
     except OSError as error:
         raise CommandError(f"{words[0]}: {error.strerror}", hint=f"Is {words[0]!r} installed and on PATH?") from None
+    except BaseException:
+        if child:
+            _end_attached(child)
+        raise
+
+
+def _outlast(child: subprocess.Popen[bytes]) -> int:
+    """Wait for a child that answers interrupts itself; its exit code as a shell gives it."""
     while True:
         try:
             code = child.wait()
         except KeyboardInterrupt:
             continue
-        except BaseException:
-            child.terminate()
-            child.wait()
-            raise
         return code if code >= 0 else 128 - code
+
+
+def _end_attached(child: subprocess.Popen[bytes]) -> None:
+    """End a child of our own process group; an interactive shell does not listen to the first of these."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
+        child.send_signal(number)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=1.0)
+            return
+
+
+@contextmanager
+def _signals_later() -> Iterator[None]:
+    """While this holds, being told to end waits; then it comes."""
+    came: list[int] = []
+    numbers = (signal.SIGTERM, signal.SIGHUP) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, lambda which, _frame: came.append(which)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for again in came:
+        signal.raise_signal(again)
 
 
 def _communicate(
