@@ -6,12 +6,15 @@ import pytest
 from jupyterhub_pytest_plugin import ProxyContract
 from jupyterhub_pytest_plugin.config import chp_command
 from jupyterhub_pytest_plugin.errors import HubError
-from jupyterhub_pytest_plugin.proxy import InProcessProxy
+from jupyterhub_pytest_plugin.proxy import InProcessProxy, Route
 
 
 class TestInProcessProxy(ProxyContract):
     proxy_class = InProcessProxy
     lacks = {"external": "it lives in the hub's process"}
+
+    def add_foreign_route(self, hub, spec, target):
+        hub.app.proxy.foreign[spec] = Route(target, {})
 
 
 def _chp() -> list[str]:

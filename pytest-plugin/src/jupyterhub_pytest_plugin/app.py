@@ -10,6 +10,7 @@ import logging
 import sqlite3
 import subprocess
 import threading
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,8 @@ except ImportError:
 
 # Starting a hub configures classes that all hubs of a process share; one at a time does.
 STARTING = threading.Lock()
+# How many hubs run in a loop: two in one loop have one HTTP client.
+_HUBS: Counter[asyncio.AbstractEventLoop] = Counter()
 
 
 class HubApp(JupyterHub):
@@ -100,11 +103,10 @@ class HubApp(JupyterHub):
 
     async def cleanup(self) -> None:
         """End servers, services and the proxy; of what all hubs share, only what is ours."""
-        mine = JupyterHubHTTPClient.loop_instance() if JupyterHubHTTPClient else None
-        await super().cleanup()
-        if mine is not None:
-            await mine.close()
-        AsyncHTTPClient().close()
+        try:
+            await super().cleanup()
+        finally:
+            await _leave_client()
 
     def server_processes(self) -> list[subprocess.Popen[bytes]]:
         """Processes that spawners started here and still hold."""
@@ -132,12 +134,14 @@ class HubApp(JupyterHub):
         for user in self.users.values():
             for spawner in user.spawners.values():
                 spawner.stop_polling()
-        await self.cleanup()
-        if self.cleanup_proxy and self.proxy.should_start:
-            await self._wait_for_proxy()
-        if self.http_server:
-            await self.http_server.close_all_connections()
-        self.close_db()
+        try:
+            await self.cleanup()
+            if self.cleanup_proxy and self.proxy.should_start:
+                await self._wait_for_proxy()
+        finally:
+            if self.http_server:
+                await self.http_server.close_all_connections()
+            self.close_db()
 
     def close_db(self) -> None:
         engine = self.db.get_bind()
@@ -163,10 +167,25 @@ def _restore_client_settings(previous: Any) -> None:
 def _claim_client() -> None:
     """Make this loop's HTTP client now, while the shared settings are this hub's."""
     if JupyterHubHTTPClient:
-        mine = JupyterHubHTTPClient.instance()
-        _ = mine._session  # made when it is asked for, with the settings of that moment
-        JupyterHubHTTPClient._loop_instances[asyncio.get_running_loop()] = mine
+        loop = asyncio.get_running_loop()
+        if loop not in JupyterHubHTTPClient._loop_instances:
+            mine = JupyterHubHTTPClient.instance()
+            _ = mine._session  # made when it is asked for, with the settings of that moment
+            JupyterHubHTTPClient._loop_instances[loop] = mine
     AsyncHTTPClient()
+    _HUBS[asyncio.get_running_loop()] += 1
+
+
+async def _leave_client() -> None:
+    """The last hub of a loop closes its client."""
+    loop = asyncio.get_running_loop()
+    _HUBS[loop] -= 1
+    if _HUBS[loop] > 0:
+        return
+    del _HUBS[loop]
+    AsyncHTTPClient().close()
+    if JupyterHubHTTPClient:
+        await JupyterHubHTTPClient.loop_instance().close()
 
 
 def _release_instance() -> None:

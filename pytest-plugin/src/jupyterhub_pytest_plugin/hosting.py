@@ -45,6 +45,7 @@ class BaseHub:
         self.loop: asyncio.AbstractEventLoop | None = None
         self._app: HubApp | None = None
         self._singletons = singletons
+        self._last_words = ""
         self._orphans: list[subprocess.Popen[bytes]] = []
 
     @property
@@ -93,6 +94,7 @@ class BaseHub:
             await app.start()
             self._reaping = asyncio.ensure_future(self._reap())
         except BaseException:
+            self._last_words = self.log.tail()
             await self._give_up(app)
             raise
 
@@ -103,8 +105,8 @@ class BaseHub:
         if getattr(app, "proxy", None) is not None and getattr(app, "users", None) is not None:
             try:
                 await app.end()
-            except Exception:
-                self.log.logger.exception("could not clean up after the failed start")
+            except Exception as error:  # noqa: BLE001 - what failed to start may fail to stop in any way
+                self.log.logger.info("could not clean up after the failed start: %r", error)
 
     async def _end(self, *, servers: bool, proxy: bool) -> None:
         app, self._app = self.app, None
@@ -166,7 +168,7 @@ class Hub(BaseHub):
             self.run(self._start())
             started = True
         except Exception as error:
-            msg = f"{self.name} did not start: {error!r}. The end of its log:\n{self.log.tail()}"
+            msg = f"{self.name} did not start: {error!r}. The end of its log:\n{self._last_words}"
             raise HubStartError(msg) from error
         finally:
             if not started:
@@ -300,7 +302,7 @@ class InlineHub(BaseHub):
         except BaseException as error:
             self.close()
             if isinstance(error, SystemExit):
-                msg = f"{self.name} did not start. The end of its log:\n{self.log.tail()}"
+                msg = f"{self.name} did not start. The end of its log:\n{self._last_words}"
                 raise HubStartError(msg) from error
             raise
         return self

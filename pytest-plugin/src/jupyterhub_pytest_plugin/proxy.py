@@ -57,6 +57,7 @@ class InProcessProxy(Proxy):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.routes: dict[str, Route] = {}
+        self.foreign: dict[str, Route] = {}  # an operator's, which JupyterHub must not see
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._context: ssl.SSLContext | None = None
@@ -98,10 +99,11 @@ class InProcessProxy(Proxy):
         """The route with the longest prefix of this address, compared as decoded text, on whole path segments."""
         path = unquote(path).rstrip("/") + "/"
         wanted = [f"{host}{path}", path] if self.host_routing else [path]
+        routes = self.foreign | self.routes
         for address in wanted:
-            specs = [spec for spec in self.routes if address.startswith(unquote(spec))]
+            specs = [spec for spec in routes if address.startswith(unquote(spec))]
             if specs:
-                return self.routes[max(specs, key=len)]
+                return routes[max(specs, key=len)]
         return None
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,15 +1,19 @@
 """Ends what a test process started, as soon as that process is gone: run as ``python reaper.py MARK``.
 
 The test process holds the other end of our standard input. When it dies, however that happens, we read the end of the
-file and end every process whose environment carries the mark.
+file, end every process whose environment carries the mark, and remove the folders of its hubs.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
+from pathlib import Path
 
 MARK = "JUPYTERHUB_PYTEST_PROCESS"
+FOLDERS = "jupyterhub-pytest-"
 
 
 def marked(mark: str) -> list[int]:
@@ -44,6 +48,8 @@ def main() -> None:
         pass
     for _ in range(3):  # a child may have started another one while we looked
         kill(marked(mark))
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDERS}{mark}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

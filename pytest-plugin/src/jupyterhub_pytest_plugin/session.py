@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import leaks
-from .config import Options, Overrides, Place, base_config, merge
+from .config import Options, Overrides, Place, base_config, merge, move_base_url
 from .ports import Port
-from .reaper import MARK, kill, marked
+from .reaper import FOLDERS, MARK, kill, marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ class HubSession:
     def place(self) -> Place:
         self.prepare()
         name = f"hub-{next(self._numbers)}"
-        folder = Path(tempfile.mkdtemp(prefix="jupyterhub-pytest-")).resolve()
+        folder = Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.environ[MARK]}-")).resolve()
         self._folders.append(folder)
         return Place(name, folder, Port(), Port(), Port())
 
@@ -74,6 +74,7 @@ class HubSession:
             hook(config)
         for layer in layers:
             merge(config, layer)
+        move_base_url(config)
         return config
 
     def hub(self, config: Config, place: Place, resources: ExitStack) -> Hub:

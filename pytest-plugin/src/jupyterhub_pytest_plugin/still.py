@@ -113,18 +113,21 @@ class StillHub:
     ) -> Any:
         """A login handler in the middle of this request."""
         from jupyterhub.handlers.login import LoginHandler
-        from tornado.httputil import HTTPHeaders, HTTPServerRequest, parse_body_arguments
+        from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine, parse_body_arguments
 
         uri = f"{self.app.hub.base_url}{path}" + (f"?{urlencode(query)}" if query else "")
         form = urlencode(body or {}).encode()
         kind = "application/x-www-form-urlencoded"
         all_headers = HTTPHeaders({"Host": "127.0.0.1", "Content-Type": kind, **(headers or {})})
-        request = HTTPServerRequest(method, uri, headers=all_headers, body=form, connection=_Connection())  # type: ignore[arg-type]
+        line = RequestStartLine(method, uri, "HTTP/1.1")
+        request = HTTPServerRequest(headers=all_headers, body=form, connection=_Connection(), start_line=line)  # type: ignore[arg-type]
         request.remote_ip = "127.0.0.1"
         parse_body_arguments(kind, form, request.body_arguments, request.files)
         for name, values in request.body_arguments.items():
             request.arguments.setdefault(name, []).extend(values)
-        return LoginHandler(self.app.tornado_application, request)
+        handler = LoginHandler(self.app.tornado_application, request)
+        handler._jupyterhub_user = None  # nobody is logged in: JupyterHub would find out before it calls a handler
+        return handler
 
 
 class _Connection:

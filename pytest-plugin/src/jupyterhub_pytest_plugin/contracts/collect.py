@@ -37,7 +37,8 @@ class Contract:
     lacks: Mapping[str, str] = {}
 
     #: Tests that are known to fail, each with the reason: ``{"test_data_round_trip": "issue 12"}``.
-    #: They run all the same; one that passes fails the suite, so the list stays true.
+    #: A parameter can be named too: ``"test_odd_user_names[space]"``. They run all the same; one that passes fails the
+    #: suite, so the list stays true.
     known_failures: Mapping[str, str] = {}
 
 
@@ -65,7 +66,7 @@ def mark_contract_tests(items: list[pytest.Item]) -> None:
         needs = getattr(item.function, "contract_needs", "")
         if needs in cls.lacks:
             item.add_marker(pytest.mark.skip(reason=f"lacks {needs}: {cls.lacks[needs]}"))
-        reason = cls.known_failures.get(item.originalname)
+        reason = cls.known_failures.get(item.name) or cls.known_failures.get(item.originalname)
         if reason is not None:
             item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
 
@@ -74,7 +75,8 @@ def _check(cls: type[Contract]) -> None:
     """A capability or a test that does not exist is a mistake of writing: nothing would ever notice it."""
     known = {"lacks": capabilities(cls), "known_failures": {name for name, _ in _tests(cls)}}
     for attribute, names in known.items():
-        for name in getattr(cls, attribute):
+        for entry in getattr(cls, attribute):
+            name = entry.partition("[")[0]
             if name not in names:
                 near = difflib.get_close_matches(name, names, 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(names))}"

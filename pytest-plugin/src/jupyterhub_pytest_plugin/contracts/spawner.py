@@ -29,7 +29,15 @@ if TYPE_CHECKING:
 GUIDE = "reference/spawners.html"
 API = "reference/api/spawner.html"
 URLS = "reference/urls.html"
-ODD_NAMES = ["o'neil", "jörg", "ada@example.org", "a b", "x" * 60, "ada.b-c_d", "50%25"]
+ODD_NAMES = {
+    "apostrophe": "o'neil",
+    "unicode": "jörg",
+    "at": "ada@example.org",
+    "space": "a b",
+    "long": "x" * 60,
+    "punctuation": "ada.b-c_d",
+    "percent": "50%25",
+}
 
 
 class ServerOf:
@@ -423,7 +431,7 @@ class SpawnerContract(Contract):
 
     # Names and places
 
-    @pytest.mark.parametrize("name", ODD_NAMES)
+    @pytest.mark.parametrize("name", ODD_NAMES.values(), ids=list(ODD_NAMES))
     @relies_on(URLS)
     def test_odd_user_names(self, contract_hubs: Hubs, name: str) -> None:
         """Any name that JupyterHub allows can have a server."""
