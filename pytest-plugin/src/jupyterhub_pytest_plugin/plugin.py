@@ -62,6 +62,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "jupyterhub_real_singleuser: run the test only with the real jupyterhub-singleuser, which starts slowly",
     )
+    # Where warnings are errors, those of JupyterHub's own code would break the hub instead of a test.
+    for module in ("jupyterhub", "jupyter_events", "alembic"):
+        config.addinivalue_line("filterwarnings", rf"default::Warning:{module}\.")
     option = config.option
     options = Options(
         proxy=option.jupyterhub_proxy,

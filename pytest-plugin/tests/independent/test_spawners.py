@@ -24,14 +24,13 @@ class TestWrapSpawner(SpawnerContract):
 class TestBatchSpawner(SpawnerContract):
     """With stand-ins for the commands of a batch system."""
 
-    spawner_class = "batchspawner.batchspawner.BatchSpawnerRegexStates"
+    spawner_class = "local_batch.LocalBatchSpawner"
     spawner_config = {
         "exec_prefix": "",
         "batch_submit_cmd": f"{BATCH} submit",
         "batch_query_cmd": f"{BATCH} query {{job_id}}",
         "batch_cancel_cmd": f"{BATCH} cancel {{job_id}}",
         "batch_script": "exec {cmd}\n",
-        "req_homedir": "/",
         "startup_poll_interval": 0.1,
         "state_pending_re": "^PENDING",
         "state_running_re": "^RUNNING",
