@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyterhub import crypto, orm
 from jupyterhub.app import JupyterHub
+from jupyterhub.spawner import Spawner
 from sqlalchemy import event
 from tornado.httpclient import AsyncHTTPClient
 from traitlets import default
@@ -110,9 +111,7 @@ class HubApp(JupyterHub):
 
     def server_processes(self) -> list[subprocess.Popen[bytes]]:
         """Processes that spawners started here and still hold."""
-        spawners = [spawner for user in self.users.values() for spawner in user.spawners.values()]
-        held = [getattr(spawner, "proc", None) for spawner in spawners]
-        return [process for process in held if isinstance(process, subprocess.Popen)]
+        return [found for user in self.users.values() for one in user.spawners.values() for found in _processes(one)]
 
     async def _wait_for_proxy(self) -> None:
         """Some proxies are told to end, and not waited for."""
@@ -147,6 +146,14 @@ class HubApp(JupyterHub):
         engine = self.db.get_bind()
         self.db.close()
         engine.dispose()
+
+
+def _processes(spawner: Spawner) -> list[subprocess.Popen[bytes]]:
+    """Processes that a spawner holds, or one that it wraps."""
+    held = list(spawner._trait_values.values())
+    wrapped = [value for value in held if isinstance(value, Spawner)]
+    mine = [value for value in held if isinstance(value, subprocess.Popen)]
+    return mine + [process for inner in wrapped for process in _processes(inner)]
 
 
 def _set_instance(client: Any) -> None:

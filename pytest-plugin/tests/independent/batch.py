@@ -16,8 +16,9 @@ def alive(pid):
 
 def submit():
     script = sys.stdin.read()
+    nowhere = subprocess.DEVNULL  # a pipe of ours would keep the submission waiting for the job
     job = subprocess.Popen(
-        ["bash", "-c", script], stdin=subprocess.DEVNULL, stdout=sys.stderr, stderr=sys.stderr, start_new_session=True
+        ["bash", "-c", script], stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
     )
     print(job.pid)
 

@@ -1,11 +1,13 @@
 """Authenticators of other projects, from PyPI."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from jupyterhub_pytest_plugin import AuthenticatorContract
 
+HUB = version("jupyterhub")
 PASSWORD = "a long and right password"
 FORM_ONLY = {
     "groups": "it manages none",
@@ -21,6 +23,7 @@ class TestFirstUseAuthenticator(AuthenticatorContract):
     authenticator_class = "firstuse"
     authenticator_config = {"create_users": True}
     lacks = {**FORM_ONLY, "rejection": "the first password of a user is the right one"}
+    known_failures = {"test_deleted_user_is_not_allowed_any_more": "delete_user() does not call the base class"}
 
     @classmethod
     def configure(cls, config, place):
@@ -32,6 +35,7 @@ class TestFirstUseAuthenticator(AuthenticatorContract):
         return {"username": username, "password": PASSWORD}
 
 
+@pytest.mark.skipif(HUB >= "6", reason="nobody can log in on JupyterHub 6: docs/findings.md")
 class TestNativeAuthenticator(AuthenticatorContract):
     """Users sign up; here each one has, before the login."""
 

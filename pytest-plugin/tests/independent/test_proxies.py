@@ -8,6 +8,10 @@ from jupyterhub_pytest_plugin.config import traefik_settings
 
 class TestTraefikFileProxy(ProxyContract):
     proxy_class = "traefik_file"
+    known_failures = {
+        f"test_odd_names_are_served[{name}]": "users with such names are not served"
+        for name in ("plus", "percent", "quote")
+    }
 
     @classmethod
     def configure(cls, config, place):
