@@ -111,6 +111,8 @@ class HubService:
             roles.create_role(app.db, {"name": f"role-of-{self.name}", "scopes": self._scopes})
             roles.grant_role(app.db, entity=service.orm, rolename=f"role-of-{self.name}")
         app.db.commit()
+        if self._spec.get("oauth_no_confirm"):  # JupyterHub collects these at its start
+            app.tornado_settings["oauth_no_confirm_list"].add(service.oauth_client_id)
         self._service = service
         await app.start_service(self.name, service)
         if service.server is not None:
