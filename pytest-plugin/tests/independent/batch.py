@@ -27,7 +27,9 @@ def query(job):
     print("RUNNING 127.0.0.1" if alive(job) else "")
 
 
-def cancel(job):
+def cancel(job=None):
+    if job is None:
+        sys.exit("which job?")
     try:
         os.killpg(int(job), signal.SIGTERM)
     except ProcessLookupError:
