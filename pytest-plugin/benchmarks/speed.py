@@ -44,7 +44,7 @@ def test_speed(jupyterhub, jupyterhub_factory):
     Path(os.environ["FOUND"]).write_text(json.dumps(found))
 """
 # Ratios to the yardstick that a quiet machine stays well below; the promises of the README in other words.
-LIMITS = {"hub up and down": 8.0, "spawn and stop": 8.0, "REST call": 0.5}
+LIMITS = {"hub up and down": 4.0, "spawn and stop": 6.0, "REST call": 0.5}
 
 
 def yardstick(rounds):

@@ -17,6 +17,23 @@ from jupyterhub_pytest_plugin.proxy import InProcessProxy
 PROXIES = {}
 AUTHENTICATORS = {}
 SPAWNERS = {}
+# Variants of broken_service.py.
+SERVICES = {
+    "AnyToken": ["test_token_without_access_is_refused"],
+    "WideCookie": ["test_cookies_stay_with_the_service"],
+    "Anonymous": [
+        "test_page_needs_a_login",
+        "test_page_knows_the_user",
+        "test_users_are_told_apart",
+        "test_user_without_access_is_refused",
+        "test_token",
+        "test_token_without_access_is_refused",
+        "test_unknown_token_is_refused",
+        "test_revoked_token_is_refused",
+        "test_logout_of_the_hub_ends_the_session",
+        "test_cookies_stay_with_the_service",
+    ],
+}
 
 
 def breaks(table, *tests):

@@ -3,13 +3,16 @@
 A suite's ``known_failures`` are strict: a named test that passes fails here, and so does any other test that fails.
 """
 
+import sys
+from pathlib import Path
+
 import mutants
-from jupyterhub_pytest_plugin import AuthenticatorContract, ProxyContract, SpawnerContract
+from jupyterhub_pytest_plugin import AuthenticatorContract, ProxyContract, ServiceContract, SpawnerContract
 
 
 def _suites(base, attribute, table, **members):
     for mutant, tests in table.items():
-        name = f"Test{mutant.__name__}"
+        name = f"Test{getattr(mutant, '__name__', mutant)}"
         known = dict.fromkeys(tests, "the mutant breaks this promise")
         globals()[name] = type(
             name, (base,), {attribute: mutant, "known_failures": known, "__module__": __name__, **members}
@@ -35,3 +38,7 @@ _suites(
     expected_roles=lambda self, username: ["sailor"],
 )
 _suites(SpawnerContract, "spawner_class", mutants.SPAWNERS)
+
+for name, tests in mutants.SERVICES.items():
+    command = [sys.executable, str(Path(__file__).with_name("broken_service.py")), name]
+    _suites(ServiceContract, "service_name", {name: tests}, service_command=command)
