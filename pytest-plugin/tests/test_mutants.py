@@ -8,6 +8,7 @@ from pathlib import Path
 
 import mutants
 from jupyterhub_pytest_plugin import AuthenticatorContract, ProxyContract, ServiceContract, SpawnerContract
+from jupyterhub_pytest_plugin.proxy import Route
 
 
 def _suites(base, attribute, table, **members):
@@ -20,7 +21,7 @@ def _suites(base, attribute, table, **members):
 
 
 def add_foreign_route(self, hub, spec, target):
-    hub.app.proxy.foreign[spec] = mutants.Route(target, {})
+    hub.app.proxy.foreign[spec] = Route(target, {})
 
 
 _suites(

@@ -113,13 +113,6 @@ class HubApp(JupyterHub):
         """Processes that spawners started here and still hold."""
         return [found for user in self.users.values() for one in user.spawners.values() for found in _processes(one)]
 
-    async def _wait_for_proxy(self) -> None:
-        """Some proxies are told to end, and not waited for."""
-        for name in ("proxy_process", "traefik_process"):
-            process = getattr(self.proxy, name, None)
-            if isinstance(process, subprocess.Popen):
-                await asyncio.to_thread(process.wait, 10)
-
     async def end(self) -> None:
         """Everything that JupyterHub's own ``stop`` does before it stops the event loop, waited for."""
         if self.http_server:
@@ -136,7 +129,7 @@ class HubApp(JupyterHub):
         try:
             await self.cleanup()
             if self.cleanup_proxy and self.proxy.should_start:
-                await self._wait_for_proxy()
+                await wait_for_proxy(self.proxy)
         finally:
             if self.http_server:
                 await self.http_server.close_all_connections()
@@ -154,6 +147,14 @@ def _processes(spawner: Spawner) -> list[subprocess.Popen[bytes]]:
     wrapped = [value for value in held if isinstance(value, Spawner)]
     mine = [value for value in held if isinstance(value, subprocess.Popen)]
     return mine + [process for inner in wrapped for process in _processes(inner)]
+
+
+async def wait_for_proxy(proxy: Any) -> None:
+    """Some proxies tell their process to end, and do not wait for it."""
+    for name in ("proxy_process", "traefik_process"):
+        process = getattr(proxy, name, None)
+        if isinstance(process, subprocess.Popen):
+            await asyncio.to_thread(process.wait, 10)
 
 
 def _set_instance(client: Any) -> None:

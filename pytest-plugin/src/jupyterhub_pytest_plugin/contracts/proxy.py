@@ -488,9 +488,9 @@ class ProxyContract(Contract):
         """stop() ends the proxy, a second stop() is harmless, and after start() routes can be restored."""
         hub = contract_hubs()
         address, proxy = hub.connect_address, hub.app.proxy
-        hub.run(_maybe(proxy.stop))
+        hub.run(_stopped(proxy))
         eventually(lambda: _assert(refuses(address)))
-        hub.run(_maybe(proxy.stop))
+        hub.run(_stopped(proxy))
         hub.run(_maybe(proxy.start))
         hub.run(proxy.restore_routes())
         router = Router(hub)
@@ -523,7 +523,7 @@ class ProxyContract(Contract):
             assert hub.client().get("hub/login").status_code == 200
         finally:
             hub.start()
-            hub.run(_maybe(first.stop))
+            hub.run(_stopped(first))
 
     @relies_on("explanation/websecurity.html", needs="internal-ssl")
     def test_internal_ssl(self, contract_hubs: Callable[..., Hub]) -> None:
@@ -584,6 +584,13 @@ async def _maybe(function: Callable[[], Any]) -> None:
     result = function()
     if asyncio.iscoroutine(result) or asyncio.isfuture(result):
         await result
+
+
+async def _stopped(proxy: Any) -> None:
+    from jupyterhub_pytest_plugin.app import wait_for_proxy
+
+    await _maybe(proxy.stop)
+    await wait_for_proxy(proxy)
 
 
 def _ssl_config() -> Overrides:
