@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import threading
 import time
 
 import psutil
@@ -98,14 +99,16 @@ def test_wrong_scope_is_named(pytester):
 def test_left_behind_is_named_and_ended(pytester):
     pytester.makepyfile(
         """
-        import subprocess, threading, time
+        import subprocess, threading
 
         def test_forgetful(jupyterhub):
             subprocess.Popen(["sleep", "600"])
-            threading.Thread(target=time.sleep, args=[6], name="forgotten").start()
+            threading.may_end = threading.Event()
+            threading.Thread(target=threading.may_end.wait, args=[60], name="forgotten").start()
         """
     )
     result = pytester.runpytest_inprocess("-W", "ignore")
+    threading.may_end.set()
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["*left behind by hubs under test*", "process *: sleep 600", "thread 'forgotten'"])
     pid = int(re.search(r"process (\d+)", result.stdout.str()).group(1))
