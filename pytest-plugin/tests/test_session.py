@@ -115,6 +115,31 @@ def test_left_behind_is_named_and_ended(pytester):
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.parametrize(
+    ("proxy", "left"),
+    [
+        ("inprocess", "servers=False"),
+        pytest.param(
+            "chp",
+            "servers=False, proxy=False",
+            marks=pytest.mark.skipif(not has_chp(), reason="configurable-http-proxy is not installed"),
+        ),
+    ],
+)
+def test_what_was_left_running_ends_with_its_hub(pytester, proxy, left):
+    pytester.makepyfile(
+        f"""
+        def test_hub_does_not_come_back(jupyterhub_factory):
+            hub = jupyterhub_factory()
+            hub.user_client("ada").spawn()
+            hub.stop({left})
+        """
+    )
+    result = pytester.runpytest_inprocess(f"--jupyterhub-proxy={proxy}")
+    result.assert_outcomes(passed=1)
+    assert result.ret == pytest.ExitCode.OK
+
+
 def test_nothing_is_left_of_a_failed_test(pytester):
     pytester.makepyfile(
         """

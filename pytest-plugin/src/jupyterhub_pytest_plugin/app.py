@@ -149,12 +149,16 @@ def _processes(spawner: Spawner) -> list[subprocess.Popen[bytes]]:
     return mine + [process for inner in wrapped for process in _processes(inner)]
 
 
+def proxy_processes(proxy: Any) -> list[subprocess.Popen[bytes]]:
+    """Processes that a proxy started and still holds."""
+    held = [getattr(proxy, name, None) for name in ("proxy_process", "traefik_process")]
+    return [process for process in held if isinstance(process, subprocess.Popen)]
+
+
 async def wait_for_proxy(proxy: Any) -> None:
     """Some proxies tell their process to end, and do not wait for it."""
-    for name in ("proxy_process", "traefik_process"):
-        process = getattr(proxy, name, None)
-        if isinstance(process, subprocess.Popen):
-            await asyncio.to_thread(process.wait, 10)
+    for process in proxy_processes(proxy):
+        await asyncio.to_thread(process.wait, 10)
 
 
 def _set_instance(client: Any) -> None:

@@ -109,10 +109,14 @@ class BaseHub:
                 self.log.logger.info("could not clean up after the failed start: %r", error)
 
     async def _end(self, *, servers: bool, proxy: bool) -> None:
+        from .app import proxy_processes
+
         app, self._app = self.app, None
         app.cleanup_servers, app.cleanup_proxy = servers, proxy
         if not servers:
             self._orphans += app.server_processes()
+        if not proxy:
+            self._orphans += proxy_processes(app.proxy)
         try:
             await app.end()
         finally:
@@ -121,17 +125,19 @@ class BaseHub:
             await _cancel_rest()
 
     async def _reap(self) -> None:
-        """Servers that outlive their hub are still our children: without this, dead ones would look alive to it."""
+        """What outlives its hub is still our child: without this, a dead server would look alive to the next hub."""
         while True:
             self._orphans = [process for process in self._orphans if process.poll() is None]
             await asyncio.sleep(0.05)
 
     def close(self) -> None:
-        """Give back the hub's ports and remove its folder."""
+        """Give back the hub's ports, remove its folder, and end what it was told to leave running and never took up."""
         self.log.close()
         self.place.release()
         for process in self._orphans:
-            process.poll()
+            process.kill()  # nothing happens where it ended before
+            process.wait(5)
+        self._orphans.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __repr__(self) -> str:
@@ -189,7 +195,7 @@ class Hub(BaseHub):
             loop.close()
 
     def stop(self, *, servers: bool = True, proxy: bool = True) -> None:
-        """Stop the hub, as a signal would; ``servers=False`` and ``proxy=False`` leave these running."""
+        """Stop the hub, as a signal would; ``servers=False`` and ``proxy=False`` leave these until ``close()``."""
         if self.running:
             try:
                 self.run(self._end(servers=servers, proxy=proxy))
