@@ -75,6 +75,9 @@ endef
 test-fast: $(VENV)/installed-dev  ## the tests that start no hub
 	$(BIN)/python -m pytest tests/architecture tests/unit tests/fleet -n 2 -q
 
+test-plugin:  ## the pytest plugin, on the corners of its versions
+	PYTHON=$(PYTHON) pytest-plugin/run-tests
+
 lint: $(VENV)/installed-dev  ## format, rules, types, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
