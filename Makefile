@@ -55,7 +55,7 @@ tools:  ## Helm, a control plane and KWOK for the tests, built once from their G
 	elif test -n "$${CI:-}"; then echo "go is missing: install Go 1.25 or newer" >&2; exit 1; \
 	else echo "go is missing: what the deployer does on Kubernetes is NOT tested, nor, unless helm is installed, what Helm renders" >&2; fi
 
-.PHONY: test test-fast test-kubernetes lint format docs bench
+.PHONY: test test-fast test-plugin test-kubernetes lint format docs bench
 test: $(VENV)/installed-dev tools  ## all tests: pure ones, git repositories, real hubs, a real browser, real control planes
 	$(BIN)/python -m pytest tests/architecture tests/unit tests/fleet -n 2 -q
 	$(call lane,tests/local)
