@@ -50,18 +50,34 @@ demo-down: $(VENV)/installed  ## stop what make demo started
 	@test ! -d $(FLEET)/config || $(BIN)/deployer --fleet $(FLEET) down
 
 .PHONY: tools
-tools:  ## what tests need and is no Python package: helm, built once from its Go module
-	@if command -v go >/dev/null; then tools/build helm3 >/dev/null; \
+tools:  ## Helm, a control plane and KWOK for the tests, built once from their Go modules
+	@if command -v go >/dev/null; then nice tools/build >/dev/null; \
 	elif test -n "$${CI:-}"; then echo "go is missing: install Go 1.25 or newer" >&2; exit 1; \
-	else echo "go is missing: unless helm is installed, what Helm renders is NOT tested" >&2; fi
+	else echo "go is missing: what the deployer does on Kubernetes is NOT tested, nor, unless helm is installed, what Helm renders" >&2; fi
 
-.PHONY: test test-fast lint format docs bench
-test: $(VENV)/installed-dev tools  ## all tests: pure ones, git repositories, real hubs, a real browser, a real workflow runner
+.PHONY: test test-fast test-plugin test-kubernetes lint format docs bench
+test: $(VENV)/installed-dev tools  ## all tests: pure ones, git repositories, real hubs, a real browser, a workflow runner, real control planes
 	$(BIN)/python -m pytest tests/architecture tests/unit tests/fleet tests/actions/test_lint.py -n 2 -q
-	$(BIN)/python -m pytest tests/local tests/actions/test_workflow_runs.py -q
+	$(call lane,tests/local)
+	$(BIN)/python -m pytest tests/actions/test_workflow_runs.py -q -x
+	$(call lane,tests/kubernetes)
+
+test-kubernetes: $(VENV)/installed-dev tools  ## the tests on Kubernetes: control planes on this machine, KWOK for nodes
+	$(call lane,tests/kubernetes)
+
+# Tests with dozens of real processes depend on the machine, which may be busy with other things: what failed is tried
+# once more, alone and said aloud. What fails twice has failed.
+define lane
+$(BIN)/python -m pytest $(1) -q || { \
+  echo "== $(1): trying once more what failed =="; \
+  $(BIN)/python -m pytest $(1) -q --last-failed --last-failed-no-failures none; }
+endef
 
 test-fast: $(VENV)/installed-dev  ## the tests that start no hub
 	$(BIN)/python -m pytest tests/architecture tests/unit tests/fleet tests/actions/test_lint.py -n 2 -q
+
+test-plugin:  ## the pytest plugin, on the corners of its versions
+	PYTHON=$(PYTHON) pytest-plugin/run-tests
 
 lint: $(VENV)/installed-dev  ## format, rules, types, docs
 	$(BIN)/ruff format --check .

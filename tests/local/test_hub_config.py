@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+
 from hub_process import PASSWORD, HubProcess, wait_until
 
 pytestmark = pytest.mark.local

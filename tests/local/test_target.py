@@ -11,6 +11,7 @@ import textwrap
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import target_world
@@ -109,7 +110,8 @@ def test_a_broken_revision_gives_way_to_the_last_good(ocean, person):
     with pytest.raises(TargetError, match="this snippet is broken") as caught:
         ocean.change(with_snippet(snippet))
     assert "\n" not in caught.value.message
-    assert "hub.log" in caught.value.hint
+    assert caught.value.log in caught.value.hint
+    assert "this snippet is broken" in Path(caught.value.log).read_text()
     seen = ocean.target.observe(OCEAN)
     assert (seen.state, seen.healthy, seen.revision, seen.wanted) == (State.RUNNING, True, number, False)
     assert "this snippet is broken" in seen.detail

@@ -86,6 +86,8 @@ class InputReader:
                 yield name, self._override(path)
         for chart in self._closure(release):
             yield from self._chart(release, chart)
+        for path in self.fleet.crds(release):
+            yield f"crds:{path}", Part(Rule.CHART, path, self._bytes(path), opaque=True)
         for path in self._everything():
             yield f"fleet:{path}", Part(Rule.FLEET, path, self._bytes(path), opaque=True)
 

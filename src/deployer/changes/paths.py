@@ -54,6 +54,9 @@ class _Reader:
         overrides = self._touched(filter(None, (release.chart_override, release.domain_override)))
         if overrides:
             yield _reason(Rule.OVERRIDE, "override", overrides)
+        crds = self._touched(self._crds(release))
+        if crds:
+            yield _reason(Rule.CHART, "custom resource definitions", crds)
         chart = self._changed_chart(release)
         if chart:
             yield _reason(Rule.CHART, "chart", chart)
@@ -89,6 +92,12 @@ class _Reader:
             return tuple(chart.folder for chart in self.fleet.charts.closure(folder, override))
         except FleetError:
             return (folder,)
+
+    def _crds(self, release: Release) -> tuple[str, ...]:
+        try:
+            return self.fleet.crds(release)
+        except FleetError:
+            return ()
 
     def _below(self, folder: str, unread: set[str]) -> set[str]:
         prefix = f"{folder}/"

@@ -10,7 +10,7 @@ import argparse
 import sys
 
 from deployer.cli.context import Context
-from deployer.cli.wiring import checkers, levels, local_target
+from deployer.cli.wiring import checkers, levels, target
 from deployer.errors import EXIT_OK, EXIT_ROLLOUT_FAILED, TargetError
 from deployer.fleet.ids import Level, ReleaseId
 from deployer.health.diagnose import Diagnosis
@@ -44,7 +44,7 @@ def _healthy(args: argparse.Namespace, context: Context, release: ReleaseId) -> 
     timeout = args.timeout or context.fleet.settings.health.timeout
     control = Control(timeout, say=lambda text: print(f"… {text}", file=sys.stderr))
     try:
-        endpoint = local_target(context, release.cluster).endpoint(release)
+        endpoint = target(context, release.cluster).endpoint(release)
     except TargetError as error:
         if args.hub is not None:
             raise

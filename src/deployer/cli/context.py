@@ -13,8 +13,9 @@ from deployer.fleet.repository import CLUSTERS, Fleet, load_fleet
 from deployer.fleet.settings import FILE as SETTINGS_FILE
 from deployer.git import Repository, WorkTree
 
-if TYPE_CHECKING:  # only what compares digests needs it
+if TYPE_CHECKING:  # only what compares digests needs the one, only clusters on Kubernetes the other
     from deployer.changes.inputs import InputReader
+    from deployer.targets.helm.workshop import Workshop
 
 STATE = ".deployer"  # below the fleet: journals, and all that local clusters are made of; never committed
 
@@ -34,7 +35,16 @@ class Context:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None: ...
+    def __exit__(self, *_: object) -> None:
+        if "workshop" in self.__dict__:
+            self.workshop.close()
+
+    @cached_property
+    def workshop(self) -> Workshop:
+        """What Kubernetes clusters are worked on with: sessions and charts, made when asked for, gone at the end."""
+        from deployer.targets.helm.workshop import Workshop
+
+        return Workshop(self.env)
 
     @cached_property
     def root(self) -> Path:

@@ -10,6 +10,7 @@ from deployer.cli.wiring import targets
 from deployer.errors import EXIT_OK
 from deployer.plan.build import only as part_of
 from deployer.plan.model import Plan
+from deployer.targets.helm.target import HelmTarget
 
 
 def show(context: Context, plan: Plan, only: Sequence[str] | None) -> int:
@@ -24,7 +25,11 @@ def show(context: Context, plan: Plan, only: Sequence[str] | None) -> int:
         print("# Nothing to upgrade.")
     for release in part.releases:
         print(f"# {release.id} ({release.stage}): {'; '.join(reason.text for reason in release.reasons)}")
-        for step in wired[release.id.cluster].steps(release.id):
+        target = wired[release.id.cluster]
+        if isinstance(target, HelmTarget):
+            print(target.script(release.id))
+            continue
+        for step in target.steps(release.id):
             print(f"#   {step.title}")
             print(step.shell())
         print()

@@ -2,6 +2,7 @@
 
 deployer logs CLUSTER HUB [-f]
 deployer logs CLUSTER support
+deployer logs CLUSTER HUB --of helm     on Kubernetes: what Helm said last
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from collections import deque
 from pathlib import Path
 
 from deployer.cli.context import Context
-from deployer.cli.wiring import local_target
+from deployer.cli.wiring import helm_target, local_target
 from deployer.errors import EXIT_OK, DeployerError
+from deployer.fleet.cluster import Provider
 from deployer.fleet.ids import ReleaseId
+from deployer.process import attached
 
 PAUSE = 0.3  # seconds between looks at a log that is followed
 
@@ -32,11 +35,14 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--of",
         default="",
         metavar="NAME",
-        help="another log: proxy, failed (the last start that did not come up), or users/NAME",
+        help="another log: proxy, failed (the last start that did not come up), or users/NAME;"
+        " on Kubernetes: helm, or the name of a deployment",
     )
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
+    if context.fleet.cluster(args.cluster).provider is not Provider.LOCAL and args.of != "helm":
+        return _of_pods(args, context)
     path = _log(args, context)
     with path.open(encoding="utf-8", errors="replace") as file:
         sys.stdout.writelines(deque(file, args.lines or None))
@@ -46,8 +52,22 @@ def run(args: argparse.Namespace, context: Context) -> int:
     return EXIT_OK
 
 
+def _of_pods(args: argparse.Namespace, context: Context) -> int:
+    """What the pods of a deployment wrote, as kubectl shows it."""
+    session = helm_target(context, args.cluster).session
+    lines = args.lines or -1
+    words = ["kubectl", "logs", "--namespace", args.hub, f"deployment/{args.of or 'hub'}", f"--tail={lines}"]
+    return attached([*words, *(["--follow"] if args.follow else [])], env=session.env)
+
+
 def _log(args: argparse.Namespace, context: Context) -> Path:
-    target, release = local_target(context, args.cluster), ReleaseId(args.cluster, args.hub)
+    release = ReleaseId(args.cluster, args.hub)
+    if context.fleet.cluster(args.cluster).provider is not Provider.LOCAL:
+        said = helm_target(context, args.cluster).logs(release)
+        if not said:
+            raise DeployerError(f"{release}: Helm was never called for it from here")
+        return said[-1]
+    target = local_target(context, args.cluster)
     if release not in target.releases():
         context.fleet.release(release)
         raise DeployerError(f"{release} was never deployed", hint=f"deployer deploy {args.cluster} {args.hub}")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import NamedTuple, NoReturn
 
@@ -39,6 +42,9 @@ VERBS: Mapping[str, Verb] = {
     "state": Verb("state", "in a pipeline: keep what was deployed, for the next plan"),
     "workflow": Verb("workflow", "the fleet's workflows for GitHub Actions"),
     "unlock": Verb("unlock", "release a lock that was left behind"),
+    "retire": Verb("retire", "take hubs out of service"),
+    "shell": Verb("shell", "a shell with a cluster's credentials"),
+    "secrets": Verb("secrets", "whether secrets are encrypted, and can be decrypted"),
     "down": Verb("down", "stop local hubs; what they hold stays"),
 }
 
@@ -149,8 +155,25 @@ def _dispatch(argv: list[str]) -> int:
 
     from deployer.cli.context import Context  # after --help had its say, which waits for nothing
 
-    with Context.open(None if options.fleet is None else Path(options.fleet), dict(os.environ)) as context:
+    fleet = None if options.fleet is None else Path(options.fleet)
+    with _leaving_in_order(), Context.open(fleet, dict(os.environ)) as context:
         return int(chosen.run(chosen, context))
+
+
+@contextmanager
+def _leaving_in_order() -> Iterator[None]:
+    """When we are told to end or the terminal goes, leave as from an error: what is private is removed on the way."""
+    signals = (signal.SIGTERM, signal.SIGHUP) if threading.current_thread() is threading.main_thread() else ()
+
+    def leave(number: int, _frame: object) -> NoReturn:
+        sys.exit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _nearest_verb(word: str) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 from deployer.changes.deployed import Deployed, loads
 from deployer.cli.context import Context
-from deployer.cli.wiring import local_target
+from deployer.cli.wiring import helm_target, local_target
 from deployer.errors import CommandError, DeployerError
 from deployer.fleet.cluster import Provider
 from deployer.fleet.ids import ReleaseId
 
+AT_ONCE = 8  # clusters
 STATE_FILE = "state.json"  # in the tree of a ref that holds a state
 
 
@@ -37,15 +41,20 @@ def _read_state(context: Context, state: str) -> str:
 
 def _of_targets(context: Context) -> dict[ReleaseId, Deployed]:
     found: dict[ReleaseId, Deployed] = {}
-    for name, cluster in context.fleet.clusters.items():
-        if cluster.provider is not Provider.LOCAL:
-            raise DeployerError(
-                f"cluster {name}: provider {cluster.provider} keeps no record that this version can read",
-                hint="Use --since REV, or --state with what your pipeline keeps.",
-            )
-        target = local_target(context, name)
-        for release in target.releases():
-            record = target.revisions(release).current()
-            if record is not None and record.verified:
-                found[release] = Deployed(record.source_revision, record.digest)
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        for records in threads.map(partial(_of_cluster, context), context.fleet.clusters):
+            found |= records
     return found
+
+
+def _of_cluster(context: Context, name: str) -> dict[ReleaseId, Deployed]:
+    if context.fleet.clusters[name].provider is not Provider.LOCAL:
+        deployed = helm_target(context, name).deployed()
+        return {release: Deployed(source.revision, source.digest) for release, source in deployed.items()}
+    target = local_target(context, name)
+    current = {release: target.revisions(release).current() for release in target.releases()}
+    return {
+        release: Deployed(record.source_revision, record.digest)
+        for release, record in current.items()
+        if record is not None and record.verified
+    }

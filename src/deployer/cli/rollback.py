@@ -12,11 +12,13 @@ import threading
 from datetime import UTC, datetime
 
 from deployer.cli.context import Context
-from deployer.cli.wiring import local_target
+from deployer.cli.wiring import target as target_of
 from deployer.errors import EXIT_OK, DeployerError
 from deployer.fleet.ids import ReleaseId
 from deployer.plan.ports import Control
 from deployer.rollout.journal import new_id
+from deployer.targets.helm.target import HelmTarget
+from deployer.targets.local.target import LocalTarget
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -26,14 +28,14 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
-    target, release = local_target(context, args.cluster), ReleaseId(args.cluster, args.hub)
-    if release not in target.releases():
+    target, release = target_of(context, args.cluster), ReleaseId(args.cluster, args.hub)
+    known, good = _revisions(target, release)
+    if not known:
         raise DeployerError(f"{release} was never deployed", hint=f"deployer status {args.cluster}")
-    known = target.revisions(release)
-    current = known.current()
-    if args.revision is None and (current is None or known.verified_before(current.number) is None):
-        numbers = ", ".join(str(record.number) for record in known.all())
-        raise DeployerError(f"{release} has no earlier good revision", hint=f"Its revisions: {numbers or 'none'}")
+    if args.revision is None and good is None:
+        raise DeployerError(
+            f"{release} has no earlier good revision", hint=f"Its revisions: {', '.join(map(str, known))}"
+        )
     limits = context.fleet.settings.limits
     rollout = new_id(datetime.now(UTC), secrets.randbits(24))
     control = Control(limits.timeout, say=lambda text: print(f"… {text}", file=sys.stderr))
@@ -43,3 +45,17 @@ def run(args: argparse.Namespace, context: Context) -> int:
         print(f"{release} is back, as revision {done.revision}: {done.url}")
         print("The repository still says otherwise: the next deploy upgrades it again, unless you change it.")
     return EXIT_OK
+
+
+def _revisions(target: LocalTarget | HelmTarget, release: ReleaseId) -> tuple[list[int], int | None]:
+    """The revisions of a release, and the last good one before the current."""
+    if isinstance(target, HelmTarget):
+        history = target.history(release)
+        found = history.to_return_to(target.record(release))
+        return [one.number for one in history.revisions], found.number if found else None
+    if release not in target.releases():
+        return [], None
+    known = target.revisions(release)
+    current = known.current()
+    before = known.verified_before(current.number) if current else None
+    return [record.number for record in known.all()], before.number if before else None

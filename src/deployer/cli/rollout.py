@@ -14,6 +14,7 @@ from deployer.cli.legs import write_record
 from deployer.cli.selection import parse_releases
 from deployer.cli.wiring import checkers, levels, local_target, targets
 from deployer.errors import EXIT_INTERRUPTED, DeployerError
+from deployer.fleet.cluster import Provider
 from deployer.plan.build import only as part_of
 from deployer.plan.model import Plan
 from deployer.reports.board import Board
@@ -27,6 +28,7 @@ from deployer.rollout.origin import Origin
 from deployer.rollout.prepare import resume_options
 from deployer.rollout.results import RolloutResult
 from deployer.rollout.runner import Rollout, carry_out_plan
+from deployer.targets.helm.target import HelmTarget
 
 
 def start(context: Context, plan: Plan, args: argparse.Namespace) -> int:
@@ -81,7 +83,11 @@ def _check_plan(context: Context, plan: Plan) -> None:
     """Everything that would fail for all is found before anything starts."""
     for release in plan.releases:
         context.fleet.release(release.id)
-    targets(context, {release.id.cluster for release in plan.releases})
+    wired = targets(context, {release.id.cluster for release in plan.releases})
+    for release in plan.releases:
+        target = wired[release.id.cluster]
+        if isinstance(target, HelmTarget):
+            target.check(release.id)
 
 
 def _agreed(plan: Plan) -> bool:
@@ -126,6 +132,7 @@ def _reporter(face: str) -> Board | nullcontext[Reporter]:
 def _show_password(context: Context, result: RolloutResult) -> None:
     """Where a local log-in stands in for one from outside: the password, for whoever sits at a terminal."""
     replaced = {one.release.cluster for one in result.releases if any("local log-in" in n for n in one.ended.notices)}
+    replaced -= {name for name, cluster in context.fleet.clusters.items() if cluster.provider is not Provider.LOCAL}
     for cluster in sorted(replaced):
         target = local_target(context, cluster)
         where = f"is local_password in {_from(context.cwd, target.folder.secrets)}"

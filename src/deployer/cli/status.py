@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from deployer.cli.context import Context
-from deployer.cli.wiring import local_target
-from deployer.errors import EXIT_CHANGES, EXIT_OK
+from deployer.cli.wiring import helm_target, local_target
+from deployer.errors import EXIT_CHANGES, EXIT_OK, EXIT_USER_ERROR, DeployerError
 from deployer.fleet.cluster import Provider
 from deployer.fleet.ids import ReleaseId, Stage
 from deployer.plan.ports import Observation, State
+
+AT_ONCE = 8  # clusters, and releases of each
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +38,9 @@ def run(args: argparse.Namespace, context: Context) -> int:
     clusters = _clusters(context, args.cluster)
     if args.repair:
         _repair(context, clusters)
-    found = {release: observed for cluster in clusters for release, observed in _observe(context, cluster).items()}
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        each = list(threads.map(partial(_observe_or_tell, context), clusters))
+    found = {release: observed for one in each if one for release, observed in one.items()}
     stages = {release: _stage(context, release) for release in found}
     if args.format == "json":
         print(json.dumps([_plain(release, stages[release], seen) for release, seen in found.items()], indent=2))
@@ -41,6 +48,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
         from deployer.reports.status import show_status
 
         show_status({release: (stages[release], seen) for release, seen in found.items()})
+    if any(one is None for one in each):
+        return EXIT_USER_ERROR
     return EXIT_CHANGES if args.exit_code and any(map(_drifted, found.values())) else EXIT_OK
 
 
@@ -50,14 +59,37 @@ def _drifted(seen: Observation) -> bool:
 
 def _clusters(context: Context, wanted: str | None) -> list[str]:
     if wanted is not None:
-        return [local_target(context, wanted).cluster]
-    return [name for name, cluster in sorted(context.fleet.clusters.items()) if cluster.provider is Provider.LOCAL]
+        context.fleet.cluster(wanted)
+        return [wanted]
+    return sorted(context.fleet.clusters)
 
 
 def _repair(context: Context, clusters: list[str]) -> None:
+    """Of local hubs; on Kubernetes the cluster itself does it."""
     for cluster in clusters:
+        if context.fleet.clusters[cluster].provider is not Provider.LOCAL:
+            continue
         for release in local_target(context, cluster).repair():
             print(f"{release}: started again")
+
+
+def _observe_or_tell(context: Context, cluster: str) -> dict[ReleaseId, Observation] | None:
+    """What runs on a cluster; one that cannot be asked is told of and does not hide the others."""
+    try:
+        if context.fleet.clusters[cluster].provider is Provider.LOCAL:
+            return _observe(context, cluster)
+        return _observe_on_kubernetes(context, cluster)
+    except DeployerError as error:
+        print(f"{cluster}: {error}", file=sys.stderr)
+        return None
+
+
+def _observe_on_kubernetes(context: Context, cluster: str) -> dict[ReleaseId, Observation]:
+    target = helm_target(context, cluster)
+    known = {release for release in context.fleet.releases if release.cluster == cluster}
+    ordered = sorted(known | target.records().keys(), key=lambda one: (_stage(context, one).rank, one.name))
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        return dict(zip(ordered, threads.map(target.status, ordered), strict=True))
 
 
 def _observe(context: Context, cluster: str) -> dict[ReleaseId, Observation]:

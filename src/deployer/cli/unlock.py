@@ -11,7 +11,7 @@ import sys
 from datetime import UTC, datetime
 
 from deployer.cli.context import Context
-from deployer.cli.wiring import local_target
+from deployer.cli.wiring import target as target_of
 from deployer.errors import EXIT_INTERRUPTED, EXIT_OK, DeployerError
 from deployer.fleet.ids import ReleaseId
 from deployer.plan.ports import Holder
@@ -26,7 +26,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, context: Context) -> int:
     cluster, _slash, name = args.what.partition("/")
-    target = local_target(context, cluster)
+    target = target_of(context, cluster)
     held = {release: holder for release, holder in target.locks().items() if not name or release.name == name}
     for release, holder in held.items():
         print(f"{release} is held by {holder}")

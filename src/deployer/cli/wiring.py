@@ -12,6 +12,8 @@ from deployer.fleet.cluster import Local, Provider
 from deployer.fleet.ids import Level, ReleaseId
 from deployer.fleet.repository import Fleet, Release
 from deployer.health.check import HealthChecker
+from deployer.targets.helm.desired import Desired as KubernetesDesired
+from deployer.targets.helm.target import HelmTarget
 from deployer.targets.local.desired import Desired
 from deployer.targets.local.target import LocalTarget
 
@@ -24,8 +26,7 @@ def local_target(context: Context, cluster: str) -> LocalTarget:
     found = context.fleet.cluster(cluster)
     if found.provider is not Provider.LOCAL:
         raise DeployerError(
-            f"cluster {cluster}: provider {found.provider} cannot be deployed to by this version",
-            hint="It deploys clusters of `provider: local`; plan and validate work for all.",
+            f"cluster {cluster}: its provider is {found.provider}; this is for clusters of `provider: local`"
         )
     block = found.connection
     port = block.port if isinstance(block, Local) else None
@@ -41,12 +42,44 @@ def local_target(context: Context, cluster: str) -> LocalTarget:
     )
 
 
-def targets(context: Context, clusters: Iterable[str]) -> dict[str, LocalTarget]:
+def helm_target(context: Context, cluster: str) -> HelmTarget:
+    """The target of a cluster on Kubernetes; nothing is logged in to before it must be.
+
+    :raises DeployerError: the cluster is not in the fleet, or is local.
+    """
+    found = context.fleet.cluster(cluster)
+    if found.provider is Provider.LOCAL:
+        raise DeployerError(f"cluster {cluster} is local: this is for clusters on Kubernetes")
+    settings = context.fleet.settings
+    return HelmTarget(
+        KubernetesDesired(context.fleet, context.root, cluster, partial(_digest, context), context.revision),
+        context.state,
+        context.workshop,
+        timeout=settings.limits.timeout,
+        health_service=settings.health.service,
+    )
+
+
+def target(context: Context, cluster: str) -> LocalTarget | HelmTarget:
+    """The target of a cluster.
+
+    :raises DeployerError: the cluster is not in the fleet.
+    """
+    if context.fleet.cluster(cluster).provider is Provider.LOCAL:
+        return local_target(context, cluster)
+    return helm_target(context, cluster)
+
+
+def targets(context: Context, clusters: Iterable[str]) -> dict[str, LocalTarget | HelmTarget]:
     """The target of each cluster.
 
-    :raises DeployerError: as :func:`local_target`.
+    :raises DeployerError: as :func:`target`.
     """
-    return {cluster: local_target(context, cluster) for cluster in sorted(set(clusters))}
+    return {cluster: target(context, cluster) for cluster in sorted(set(clusters))}
+
+
+def _digest(context: Context, release: ReleaseId) -> str:
+    return context.inputs.inputs(context.fleet.release(release)).digest
 
 
 def desired(context: Context, release: ReleaseId) -> Desired:

@@ -144,6 +144,12 @@ class Cluster(Model):
     azure: Azure | None = declare(model(Azure), "for provider azure", default=None)
     kubeconfig: Kubeconfig | None = declare(model(Kubeconfig), "for provider kubeconfig", default=None)
     local: Local | None = declare(model(Local), "for provider local", default=None)
+    ingress: str = declare(
+        TEXT,
+        "where the health check connects, in place of what domains resolve to: HOST:PORT; without TLS http://HOST:PORT",
+        default="",
+        example="203.0.113.7:443",
+    )
     support: Support | None = declare(model(Support), "the cluster's shared services", default=None)
     hubs: tuple[Hub, ...] = declare(models(Hub), "the hubs", default=())
     metadata: Any = declare(ANYTHING, "whatever you like: kept and ignored", default=None)

@@ -190,6 +190,17 @@ class Fleet:
                 own[dependency.key] = coalesce(at(own, [dependency.key]), below)
         return own
 
+    def crds(self, release: Release) -> tuple[str, ...]:
+        """The files of custom resource definitions that the release's charts need: ``crds:`` of deployer.yaml.
+
+        :raises FleetError: a chart is missing.
+        """
+        if not self.settings.crds:
+            return ()
+        charts = self.charts.closure(release.chart, release.chart_override)
+        wanted = [self.settings.crds.get(chart.folder.rsplit("/", 1)[-1], ()) for chart in charts]
+        return tuple(dict.fromkeys(normpath(path) for paths in wanted for path in paths))
+
     def ext_vars(self, release: Release) -> dict[str, str]:
         """The external variables of a release's jsonnet; those of the hub are unset for support."""
         bound = {name: self._bound(name, field_, release) for name, field_ in self.settings.jsonnet.ext_vars.items()}

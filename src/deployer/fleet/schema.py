@@ -55,6 +55,15 @@ TEXT_MAP = Kind(
     lambda value: dict(value) if isinstance(value, dict) and _is_texts(list(value.values())) else None,
     {"type": "object", "additionalProperties": {"type": "string"}},
 )
+TEXTS_MAP = Kind(
+    "a map of lists of texts",
+    lambda value: (
+        {key: tuple(texts) for key, texts in value.items()}
+        if isinstance(value, dict) and all(map(_is_texts, value.values()))
+        else None
+    ),
+    {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+)
 ANYTHING = Kind("anything", lambda value: value)
 
 

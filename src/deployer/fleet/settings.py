@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from deployer.fleet.helm_yaml import Path
-from deployer.fleet.schema import COUNT, SECONDS, TEXT, TEXT_MAP, TEXTS, Model, declare, model
+from deployer.fleet.schema import COUNT, SECONDS, TEXT, TEXT_MAP, TEXTS, TEXTS_MAP, Model, choice, declare, model
 
 FILE = "deployer.yaml"
 
@@ -51,6 +52,13 @@ class HealthSettings(Model):
     timeout: float = declare(SECONDS, "seconds for all tries together", default=300.0)
 
 
+class Lock(StrEnum):
+    """How rollouts on different machines keep apart."""
+
+    LEASE = "lease"  # a Lease in the release's namespace
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Model):
     """deployer.yaml, at the root of the fleet."""
@@ -68,6 +76,15 @@ class Settings(Model):
         "the deployer that the fleet's workflows install, as pip reads it",
         default="",
         example="jupyterhub-deployer==0.1.0",
+    )
+    crds: dict[str, tuple[str, ...]] = declare(
+        TEXTS_MAP,
+        "custom resource definitions that a chart needs and Helm never upgrades: applied before each of its releases",
+        default={},
+        example="{basehub: [crds/dask-gateway.yaml]}",
+    )
+    lock: Lock = declare(
+        choice(Lock), "how rollouts on different machines keep apart on Kubernetes", default=Lock.LEASE
     )
     limits: Limits = declare(model(Limits), "how much at a time, and how long", default=Limits())
     jsonnet: Jsonnet = declare(model(Jsonnet), "how charts get computed values", default=Jsonnet())

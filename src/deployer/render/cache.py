@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from deployer.render.helm import Helm
+from deployer.helm.command import Helm
 from deployer.render.manifests import Manifests
 
 MAX_BYTES = 256 * 1024 * 1024

@@ -16,16 +16,15 @@ from typing import Self
 from deployer.errors import DeployerError
 from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet
+from deployer.helm.charts import ChartFolders, may_differ
+from deployer.helm.command import TEMPLATE_TIMEOUT, Helm
+from deployer.helm.sources import Source, SourceReader, private_name
 from deployer.render.cache import Cache
-from deployer.render.charts import ChartFolders, may_differ
-from deployer.render.helm import TEMPLATE_TIMEOUT, Helm
 from deployer.render.manifests import NOTHING, Manifests, NotRendered, Pair
 from deployer.render.mask import Masker
 from deployer.render.normalise import Objects, objects, without_generated
-from deployer.render.sources import Source, SourceReader
 
 _OWN_FOLDER = re.compile(r"/\S*/deployer-render-[^/\s]+/(?:charts/[0-9a-f]{16}/)?")
-_UNUSUAL = re.compile(r"[^\w.-]", re.ASCII)
 FORMAT = "1"  # of what the cache keeps: another normalisation is another format
 Render = Manifests | NotRendered
 
@@ -175,7 +174,7 @@ class Renderer:
         with tempfile.TemporaryDirectory(dir=self._folder.name, prefix="values-") as folder:
             argv = self._argv(source, chart.folder, Path(folder))
             found = self._objects(argv)
-            if chart.random or any(may_differ(content) for _, content in source.values):
+            if chart.random or any(may_differ(layer.content) for layer in source.values):
                 found = without_generated(found, self._objects(argv))
         return Manifests.of(found, self._masker)
 
@@ -186,10 +185,9 @@ class Renderer:
     def _argv(self, source: Source, chart: Path, folder: Path) -> list[str]:
         """What a stranger would type; the values files are written for it."""
         words = ["template", source.name, str(chart), "--namespace", source.name, "--include-crds"]
-        for number, (name, content) in enumerate(source.values):
-            # Helm takes a comma for the end of a file's name.
-            file = folder / f"{number:02}-{_UNUSUAL.sub('_', name)[-80:]}"
-            file.write_bytes(content)
+        for number, layer in enumerate(source.values):
+            file = folder / private_name(number, layer.name)
+            file.write_bytes(layer.content)
             words += ["--values", str(file)]
         return words + self.options.words()
 

@@ -82,11 +82,18 @@ def locked(path: Path, *, give_up: Callable[[], bool] = lambda: False) -> Iterat
 
     Yields False, without holding it, as soon as ``give_up`` says so.
     """
+    with locked_file(path, give_up=give_up) as handle:
+        yield handle is not None
+
+
+@contextmanager
+def locked_file(path: Path, *, give_up: Callable[[], bool] = lambda: False) -> Iterator[int | None]:
+    """As :func:`locked`, with the open file: a child that is given it holds ``path``, too, until it ends."""
     private_folder(path.parent)
     with telling(path):
         handle = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
     try:
-        yield _wait_for(handle, give_up)
+        yield handle if _wait_for(handle, give_up) else None
     finally:
         os.close(handle)
 

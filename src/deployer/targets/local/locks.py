@@ -86,6 +86,8 @@ class Locks:
             time.sleep(POLL)
 
     def _let_go(self, release: ReleaseId, mine: Holder) -> None:
+        if not self.folder.is_dir():
+            return  # the cluster is purged, its locks with it
         with self._guard(release):
             held = self._read(self._file(release))
             if mine in held:

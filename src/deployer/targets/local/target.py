@@ -164,21 +164,27 @@ class LocalTarget:
                     found[one] = self._finished(one, done)
         return found
 
-    def down(self, release: ReleaseId | None = None, *, purge: bool = False) -> None:
-        """End all processes of a release, or of the cluster; with ``purge`` its state and its users' homes go too."""
+    def down(self, release: ReleaseId | None = None, *, purge: bool = False) -> list[ReleaseId]:
+        """End all processes of a release, or of the cluster; with ``purge`` its state and its users' homes go too.
 
-        def end(one: ReleaseId) -> None:
+        The caller holds their locks. Those of which something ran are returned.
+        """
+
+        def end(one: ReleaseId) -> bool:
             with self._at_work(one, Control(MENDING)):
+                ran = any(self._folder(one).daemon(name).alive() for name in daemons(one))
                 self._stop(one)
                 if purge:
                     self._delete(self._folder(one).path)
+                return ran
 
+        releases = [release] if release else self.releases()
         with ThreadPoolExecutor(STOPPED_AT_ONCE) as threads:
-            ends = [threads.submit(end, one) for one in ([release] if release else self.releases())]
-        for done in ends:
-            done.result()
+            ends = [threads.submit(end, one) for one in releases]
+        ran = [one for one, done in zip(releases, ends, strict=True) if done.result()]
         if purge and release is None:
             self._delete(self.folder.path)
+        return ran
 
     def retire(self, release: ReleaseId, *, purge: bool = False) -> None:
         """Stop a release that is gone from the fleet: it is absent from then on; homes stay unless purged."""

@@ -1,4 +1,4 @@
-"""Charts as folders that Helm can render: written once for each content, their dependencies fetched."""
+"""Charts as folders that Helm can use: written once for each content, their dependencies fetched."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ import hashlib
 import re
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deployer.errors import DeployerError
+from deployer.errors import CommandError, DeployerError, Place
 from deployer.fleet.helm_yaml import load
-from deployer.render.helm import Helm
-from deployer.render.sources import ChartSource
+from deployer.helm.command import Helm
+from deployer.helm.sources import ChartSource
 
 _REMOTE = re.compile(r"https?://.+")
+_OUT_OF_DATE = "is out of sync"  # what helm says of a Chart.lock that was made from another Chart.yaml
 # Calls within a template, or within a value that is one, whose result differs from one render to the next.
 _RANDOM = re.compile(
     rb"\{\{[^}]*\b(rand\w+|gen(CA|PrivateKey|SelfSigned|Signed)\w*|uuidv4|bcrypt|htpasswd|encryptAES|shuffle|now)\b"
 )
-_EXACT = re.compile(r"v?\d+\.\d+\.\d+[-+.\w]*")
 _PACKED = b"\x1f\x8b"
+_EXACT = re.compile(r"v?\d+\.\d+\.\d+[-+.\w]*")
 
 
 class Prepared(NamedTuple):
@@ -42,7 +43,7 @@ class ChartFolders:
         self._repositories: set[str] = set()
 
     def prepared(self, chart: ChartSource) -> Prepared:
-        """The chart, ready to be rendered.
+        """The chart, ready to be used.
 
         :raises DeployerError: a dependency cannot be fetched; the same error each time it is asked for.
         """
@@ -65,31 +66,57 @@ class ChartFolders:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
         for folder in chart.folders:
-            self._fetch_dependencies(root / folder)
+            self._fetch_dependencies(root, folder)
         files = (path for path in (root / chart.folder).rglob("*") if path.is_file())
         return Prepared(root / chart.folder, any(may_differ(path.read_bytes()) for path in files))
 
-    def _fetch_dependencies(self, folder: Path) -> None:
+    def _fetch_dependencies(self, root: Path, name: str) -> None:
         """``helm dependency build`` where versions are locked, else ``update``; nothing where all are there."""
+        folder = root / name
         lock = folder / "Chart.lock"
-        wanted, locked = _dependencies(folder / "Chart.yaml"), _dependencies(lock) if lock.is_file() else []
+        wanted, locked = dependencies(folder / "Chart.yaml"), dependencies(lock) if lock.is_file() else []
         versions = {one.get("name"): str(one.get("version") or "") for one in [*wanted, *locked]}
         if all(_is_vendored(folder, one, versions[one.get("name")]) for one in wanted):
             return
-        self._add_repositories([*wanted, *locked])
-        self.helm.run("dependency", "build" if lock.is_file() else "update", str(folder))
-
-    def _add_repositories(self, dependencies: list[Mapping[str, Any]]) -> None:
-        """``build`` knows only repositories that have a name."""
-        for one in dependencies:
-            url = str(one.get("repository") or "")
-            if _REMOTE.fullmatch(url) and url not in self._repositories:
-                self.helm.run("repo", "add", f"repository-{hashlib.sha256(url.encode()).hexdigest()[:12]}", url)
+        for url in repositories([*wanted, *locked]):
+            if url not in self._repositories:  # `build` knows only repositories that have a name
+                self.helm.run("repo", "add", repository_name(url), url)
                 self._repositories.add(url)
+        try:
+            self.helm.run("dependency", "build" if lock.is_file() else "update", str(folder))
+        except CommandError as error:
+            raise _mended(error, name) from None
 
 
-def _dependencies(file: Path) -> list[Mapping[str, Any]]:
-    data = load(file.read_bytes(), file.name).data
+def _mended(error: CommandError, folder: str) -> DeployerError:
+    said = error.hint.strip().splitlines()
+    if any(_OUT_OF_DATE in line for line in said):
+        return DeployerError(
+            "the lock does not fit the dependencies of Chart.yaml",
+            Place(f"{folder}/Chart.lock"),
+            f"Run `helm dependency update {folder}` and commit what it writes.",
+        )
+    return CommandError(f"{folder}: its dependencies cannot be fetched", hint="\n".join(said[-3:]))
+
+
+def repositories(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The addresses of the chart repositories that dependencies name, each once. OCI registries need no name."""
+    urls = (str(one.get("repository") or "") for one in entries)
+    return list(dict.fromkeys(url for url in urls if _REMOTE.fullmatch(url)))
+
+
+def repository_name(url: str) -> str:
+    """What a repository is called in our own list of them."""
+    return f"repository-{hashlib.sha256(url.encode()).hexdigest()[:12]}"
+
+
+def dependencies(file: Path) -> list[Mapping[str, Any]]:
+    """The entries under ``dependencies:`` of a Chart.yaml or Chart.lock."""
+    return dependency_entries(file.read_bytes(), file.name)
+
+
+def dependency_entries(raw: bytes, name: str) -> list[Mapping[str, Any]]:
+    data = load(raw, name).data
     entries = data.get("dependencies") if isinstance(data, dict) else None
     return [one for one in entries or () if isinstance(one, dict)]
 

@@ -19,9 +19,14 @@ _VERSION = re.compile(r"v?(\d+)\.(\d+)\S*")
 _STRIPPED = re.compile(r"HELM_(?!REGISTRY_CONFIG$)\w+|KUBECONFIG|KUBE\w+")
 
 
+def homes(folder: Path | str) -> dict[str, str]:
+    """The variables that make Helm keep its cache, configuration and data below ``folder``."""
+    return {f"HELM_{kind.upper()}_HOME": f"{folder}/{kind}" for kind in ("cache", "config", "data")}
+
+
 @dataclass(frozen=True)
 class Helm:
-    """One helm, with its cache, configuration and data below ``home``."""
+    """One helm, with its cache, configuration and data below ``home``; it knows no cluster."""
 
     binary: str
     given: Mapping[str, str] = field(repr=False)
@@ -41,8 +46,7 @@ class Helm:
     @cached_property
     def env(self) -> dict[str, str]:
         kept = {name: value for name, value in self.given.items() if not _STRIPPED.fullmatch(name)}
-        own = {f"HELM_{kind.upper()}_HOME": str(self.home / kind) for kind in ("cache", "config", "data")}
-        return kept | own
+        return kept | homes(self.home)
 
     @property
     def identity(self) -> str:
@@ -61,6 +65,14 @@ class Helm:
         if found is None or int(found[1]) not in (3, 4):
             raise CommandError(f"{self.binary} is version {said!r}: Helm 3 or 4 is needed")
         return said.removeprefix("v")
+
+    @cached_property
+    def major(self) -> int:
+        """3 or 4, asked for once.
+
+        :raises CommandError: as :meth:`version`.
+        """
+        return int(self.version().split(".", 1)[0])
 
     def run(self, *words: str, cwd: Path | None = None, timeout: float = FETCH_TIMEOUT) -> Result:
         """Run helm to its end.

@@ -1,21 +1,29 @@
-"""All that Helm reads to render one release, as bytes: its chart with those it depends on by path, and its values."""
+"""All that Helm reads for one release, as bytes: its chart with those it depends on by path, and its values."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from deployer.errors import FleetError, Place
 from deployer.fleet import jsonnet
 from deployer.fleet.cluster import Provider
+from deployer.fleet.helm_yaml import load
 from deployer.fleet.repository import Fleet, Release, is_encrypted
 from deployer.fleet.tree import files_below
 from deployer.fleet.values import Values, at, merge, read_values
 
 COMPUTED = "computed.yaml"  # the chart's own computed values, lowest of all
+DOMAIN = "hub.domain"  # the key that a jsonnet variable may be bound to, and a secret file may override
+
+_UNUSUAL = re.compile(r"[^\w.-]")
+
+Decrypt = Callable[[str], bytes]  # a file of the fleet, by its path
 
 
 @dataclass(frozen=True)
@@ -34,17 +42,25 @@ class ChartSource:
         return _digest([*self.folders, "", *(part for path in sorted(self.files) for part in (path, self.files[path]))])
 
 
+class Layer(NamedTuple):
+    """One values file as Helm gets it. ``path`` is the fleet's file that Helm can read as it is, "" where none is."""
+
+    name: str
+    content: bytes
+    path: str = ""
+
+
 @dataclass(frozen=True)
 class Source:
-    """What one release is rendered from. ``values`` are file names with their bytes, in order: later ones win."""
+    """What one release is made from. ``values`` stand in order: later ones win."""
 
     name: str  # of Helm's release, and of its namespace
     chart: ChartSource
-    values: tuple[tuple[str, bytes], ...] = field(repr=False)
+    values: tuple[Layer, ...] = field(repr=False)
 
     def key(self, *how: str) -> str:
         """A digest of all inputs; ``how`` is what else the manifests depend on."""
-        return _digest([*how, "", self.name, self.chart.digest, *(content for _, content in self.values)])
+        return _digest([*how, "", self.name, self.chart.digest, *(layer.content for layer in self.values)])
 
 
 def _digest(parts: Iterable[str | bytes]) -> str:
@@ -63,20 +79,26 @@ class SourceReader:
         self.fleet = fleet
         self._charts: dict[tuple[str, str], ChartSource] = {}
 
-    def source(self, release: Release, *, skip_encrypted: bool = False) -> Source:
-        """What the release is rendered from.
+    def source(self, release: Release, *, skip_encrypted: bool = False, decrypt: Decrypt | None = None) -> Source:
+        """What the release is made from.
 
-        :param skip_encrypted: leave encrypted values out; else they are an error.
+        :param skip_encrypted: leave encrypted values out.
+        :param decrypt: how encrypted values are read; without it, and unless they are left out, they are an error.
         :raises FleetError: it is not deployed with Helm, or a file is missing, encrypted or wrong.
         """
         if release.provider is Provider.LOCAL:
             raise FleetError("a local cluster runs processes, not manifests")
+        if decrypt is not None:
+            release = with_domain(release, decrypt)
+            return Source(
+                release.id.name, self.chart(release), tuple(self._values(release, release.values_files, decrypt))
+            )
         encrypted = self.encrypted(release)
         if encrypted and not skip_encrypted:
             # Which files is not said: so that many releases have one reason, which is told once.
             raise FleetError("it has encrypted values, which cannot be decrypted here")
         files = [path for path in release.values_files if path not in encrypted]
-        return Source(release.id.name, self._chart(release), tuple(self._values(release, files)))
+        return Source(release.id.name, self.chart(release), tuple(self._values(release, files, self._read)))
 
     def encrypted(self, release: Release) -> dict[str, bytes]:
         """The encrypted files that the release's manifests depend on, with their bytes.
@@ -84,7 +106,7 @@ class SourceReader:
         :raises FleetError: one of them is missing.
         """
         listed = [path for path in release.values_files if is_encrypted(path)]
-        if release.domain_override and "hub.domain" in self.fleet.settings.jsonnet.ext_vars.values():
+        if release.domain_override and DOMAIN in self.fleet.settings.jsonnet.ext_vars.values():
             listed.append(release.domain_override)
         return {path: self._read(path) for path in listed}
 
@@ -96,16 +118,25 @@ class SourceReader:
 
     # Values
 
-    def _values(self, release: Release, files: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        if computed := self._computed(release, release.chart, release.chart_override):
-            yield COMPUTED, _as_yaml(computed)
+    def _values(self, release: Release, files: Iterable[str], decrypt: Decrypt) -> Iterator[Layer]:
+        if computed := self.computed(release):
+            yield Layer(COMPUTED, as_yaml(computed))
         for path in files:
             name = path.rsplit("/", 1)[-1]
             if path.endswith(".jsonnet"):
                 ext_vars = self.fleet.ext_vars(release)
-                yield f"{name}.yaml", _as_yaml(jsonnet.evaluate(self.fleet.tree, path, ext_vars))
+                yield Layer(f"{name}.yaml", as_yaml(jsonnet.evaluate(self.fleet.tree, path, ext_vars)))
+            elif is_encrypted(path):
+                yield Layer(name, decrypt(path))
             else:
-                yield name, self._read(path)
+                yield Layer(name, self._read(path), "" if "," in path else path)
+
+    def computed(self, release: Release) -> Values:
+        """What a chart computes for itself with jsonnet; lowest of all values.
+
+        :raises FleetError: a jsonnet file is wrong.
+        """
+        return self._computed(release, release.chart, release.chart_override)
 
     def _computed(self, release: Release, folder: str, override: str = "") -> Values:
         """Computed values of a chart and, below their keys, of those it depends on by path, under its own defaults."""
@@ -127,7 +158,11 @@ class SourceReader:
 
     # Charts
 
-    def _chart(self, release: Release) -> ChartSource:
+    def chart(self, release: Release) -> ChartSource:
+        """The release's chart with those it depends on by path.
+
+        :raises FleetError: one is missing, or they depend on each other in a ring.
+        """
         key = (release.chart, release.chart_override)
         if key not in self._charts:
             self._charts[key] = self._read_chart(*key)
@@ -155,6 +190,26 @@ class SourceReader:
         yield folder
 
 
-def _as_yaml(values: Values) -> bytes:
+def with_domain(release: Release, decrypt: Decrypt) -> Release:
+    """The release with the domain that its secret file gives, where it has one.
+
+    :raises FleetError: the file holds no domain.
+    """
+    path = release.domain_override
+    if release.hub is None or not path:
+        return release
+    data = load(decrypt(path), path).data
+    domain = data.get("domain") if isinstance(data, dict) else None
+    if not isinstance(domain, str) or not domain:
+        raise FleetError("it must hold `domain:` and the hub's domain", Place(path))
+    return replace(release, hub=replace(release.hub, domain=domain))
+
+
+def private_name(number: int, name: str) -> str:
+    """What a values file is called in a private folder. Helm takes a comma for the end of a file's name."""
+    return f"{number:02}-{_UNUSUAL.sub('_', name)[-80:]}"
+
+
+def as_yaml(values: Values) -> bytes:
     """JSON, which is YAML too."""
     return json.dumps(values, indent=1, ensure_ascii=False).encode()

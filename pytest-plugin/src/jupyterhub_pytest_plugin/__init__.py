@@ -1,0 +1,85 @@
+"""Reusable pytest fixtures and contract suites for authors of JupyterHub components.
+
+The fixtures are there as soon as the package is installed. The contract suites are classes to derive from::
+
+    from jupyterhub_pytest_plugin import ProxyContract
+
+    class TestMyProxy(ProxyContract):
+        proxy_class = MyProxy
+
+Names are looked up when they are used: importing this package does not import JupyterHub, which takes seconds.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .client import AsyncHubAPI, AsyncHubClient, HubAPI, HubClient
+    from .contracts.authenticator import AuthenticatorContract
+    from .contracts.proxy import ProxyContract
+    from .contracts.service import ServiceContract
+    from .contracts.spawner import SpawnerContract
+    from .echo import EchoServer
+    from .errors import HubError, HubStartError, LoginError, WrongThreadError
+    from .fixtures import HubFactory
+    from .hosting import Hub, InlineHub
+    from .log import HubLog
+    from .still import StillHub
+    from .users import HubService, HubUser
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AsyncHubAPI": "client",
+    "AsyncHubClient": "client",
+    "AuthenticatorContract": "contracts.authenticator",
+    "EchoServer": "echo",
+    "Hub": "hosting",
+    "HubAPI": "client",
+    "HubClient": "client",
+    "HubError": "errors",
+    "HubFactory": "fixtures",
+    "HubLog": "log",
+    "HubService": "users",
+    "HubStartError": "errors",
+    "HubUser": "users",
+    "InlineHub": "hosting",
+    "LoginError": "errors",
+    "ProxyContract": "contracts.proxy",
+    "ServiceContract": "contracts.service",
+    "SpawnerContract": "contracts.spawner",
+    "StillHub": "still",
+    "WrongThreadError": "errors",
+}
+
+__all__ = [
+    "AsyncHubAPI",
+    "AsyncHubClient",
+    "AuthenticatorContract",
+    "EchoServer",
+    "Hub",
+    "HubAPI",
+    "HubClient",
+    "HubError",
+    "HubFactory",
+    "HubLog",
+    "HubService",
+    "HubStartError",
+    "HubUser",
+    "InlineHub",
+    "LoginError",
+    "ProxyContract",
+    "ServiceContract",
+    "SpawnerContract",
+    "StillHub",
+    "WrongThreadError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

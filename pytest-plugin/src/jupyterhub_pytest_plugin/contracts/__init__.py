@@ -1,0 +1,1 @@
+"""Contract suites: what JupyterHub relies on, as tests to inherit."""

@@ -1,0 +1,91 @@
+"""How pytest treats a contract suite: reasons for what is skipped, and the source of each behaviour when it fails."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+F = TypeVar("F", bound=Callable[..., Any])
+DOCS = "https://jupyterhub.readthedocs.io/en/stable/"
+
+
+def relies_on(page: str, *, needs: str = "") -> Callable[[F], F]:
+    """Mark a behaviour that JupyterHub relies on, with the page of its documentation that says so.
+
+    ``needs`` names the capability without which the test makes no sense; a suite lists what its component lacks.
+    """
+
+    def mark(function: F) -> F:
+        function.contract_source = DOCS + page  # type: ignore[attr-defined]
+        function.contract_needs = needs  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+class Contract:
+    """What all suites have in common."""
+
+    #: Capabilities that the component does not have, each with the reason: ``{"websockets": "plain HTTP only"}``.
+    #: Tests that need one are skipped and say why.
+    lacks: Mapping[str, str] = {}
+
+    #: Tests that are known to fail, each with the reason: ``{"test_data_round_trip": "issue 12"}``.
+    #: A parameter can be named too: ``"test_odd_user_names[space]"``. They run all the same; one that passes fails the
+    #: suite, so the list stays true.
+    known_failures: Mapping[str, str] = {}
+
+
+def capabilities(cls: type[Contract]) -> set[str]:
+    """All that tests of this suite may need."""
+    return {needs for _, needs in _tests(cls) if needs}
+
+
+def _tests(cls: type[Contract]) -> Iterable[tuple[str, str]]:
+    for name in dir(cls):
+        function = getattr(cls, name)
+        if name.startswith("test_") and callable(function):
+            yield name, getattr(function, "contract_needs", "")
+
+
+def mark_contract_tests(items: list[pytest.Item]) -> None:
+    checked: set[type] = set()
+    for item in items:
+        cls = getattr(item, "cls", None)
+        if not (isinstance(cls, type) and issubclass(cls, Contract) and isinstance(item, pytest.Function)):
+            continue
+        if cls not in checked:
+            checked.add(cls)
+            _check(cls)
+        needs = getattr(item.function, "contract_needs", "")
+        if needs in cls.lacks:
+            item.add_marker(pytest.mark.skip(reason=f"lacks {needs}: {cls.lacks[needs]}"))
+        reason = cls.known_failures.get(item.name) or cls.known_failures.get(item.originalname)
+        if reason is not None:
+            item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+
+
+def _check(cls: type[Contract]) -> None:
+    """A capability or a test that does not exist is a mistake of writing: nothing would ever notice it."""
+    known = {"lacks": capabilities(cls), "known_failures": {name for name, _ in _tests(cls)}}
+    for attribute, names in known.items():
+        for entry in getattr(cls, attribute):
+            name = entry.partition("[")[0]
+            if name not in names:
+                near = difflib.get_close_matches(name, names, 1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(names))}"
+                msg = f"{cls.__module__}.{cls.__qualname__}.{attribute}: {name!r} is not known; {hint}"
+                raise pytest.UsageError(msg)
+
+
+def report_contract_failure(item: pytest.Item, report: pytest.TestReport) -> None:
+    source = getattr(getattr(item, "function", None), "contract_source", None)
+    if report.failed and source:
+        behaviour = " ".join((item.function.__doc__ or "").split())  # type: ignore[attr-defined]
+        report.sections.append(("JupyterHub relies on this", f"{behaviour}\n{source}"))

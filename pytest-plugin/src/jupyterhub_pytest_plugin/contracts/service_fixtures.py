@@ -1,0 +1,65 @@
+"""The service of a suite, in each of the two ways in which a service can run."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jupyterhub_pytest_plugin.ports import Port
+from jupyterhub_pytest_plugin.users import HubService
+
+from .wire import refuses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from jupyterhub_pytest_plugin.hosting import Hub
+
+    from .service import Served
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="class", params=["managed", "external"])
+def served(request: pytest.FixtureRequest, contract_hub: Hub) -> Iterator[Served]:
+    """The service of a suite: once started by the hub, once beside it."""
+    from .service import Served
+
+    suite = request.cls
+    managed = request.param == "managed"
+    if request.param in suite.lacks:
+        pytest.skip(f"lacks {request.param}: {suite.lacks[request.param]}")
+    command = suite.checked_command()
+    port = Port()
+    with ExitStack() as stack:
+        stack.callback(port.release)
+        spec: dict[str, Any] = {"url": port.url(), **suite.service_config}
+        if managed:
+            spec |= {"command": command, "environment": dict(suite.environment)}
+        service = HubService(contract_hub, f"notes-{next(_NUMBERS)}", suite.scopes, spec)
+        if not managed:
+            stack.enter_context(_process(command, {**service.environment, **suite.environment}, port))
+        stack.enter_context(service)
+        yield Served(contract_hub, service, managed=managed, page=suite.page)
+
+
+def _process(command: list[str], environment: Mapping[str, str], port: Port) -> ExitStack:
+    """A service that an operator runs: started, waited for, ended."""
+    stack = ExitStack()
+    process = stack.enter_context(subprocess.Popen(command, env={**os.environ, **environment}))
+    stack.callback(process.terminate)
+    for _ in range(600):
+        if not refuses((port.host, port.number)):
+            return stack
+        if process.poll() is not None:
+            break
+        time.sleep(0.05)
+    stack.close()
+    msg = f"{command} did not listen on port {port.number} ($JUPYTERHUB_SERVICE_URL): exit status {process.returncode}"
+    raise RuntimeError(msg)

@@ -1,0 +1,86 @@
+"""What a test session left behind: compared with the moment before its first hub."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shlex
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from .reaper import marked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_GRACE = 3.0
+_LIBRARIES = ("_run_safe_shutdown_loop",)  # pycares keeps one thread per process, for good
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Threads, listening ports and the files that JupyterHub puts into a careless working directory."""
+
+    threads: frozenset[int]
+    ports: frozenset[int]
+    strays: frozenset[Path]
+
+    @classmethod
+    def take(cls) -> Snapshot:
+        threads = frozenset(thread.ident or 0 for thread in threading.enumerate())
+        return cls(threads, frozenset(_listening()), frozenset(_strays(Path.cwd())))
+
+
+def _listening() -> list[int]:
+    process = psutil.Process()
+    connections = getattr(process, "net_connections", None) or process.connections  # psutil < 6
+    try:
+        found = connections("tcp")
+    except psutil.Error:  # some systems do not let a process look
+        return []
+    return [connection.laddr.port for connection in found if connection.status == psutil.CONN_LISTEN]
+
+
+def _strays(folder: Path) -> Iterable[Path]:
+    return (path for path in folder.glob("jupyterhub*") if path.suffix in {".sqlite", ".pid", ""} and path.is_file())
+
+
+def find(before: Snapshot, mark: str, folders: Iterable[Path]) -> list[str]:
+    """One line for each thing left, after some seconds of grace; empty if nothing is."""
+    until = time.monotonic() + _GRACE
+    while (found := _find(before, mark, folders)) and time.monotonic() < until:
+        time.sleep(0.1)
+        gc.collect()  # executors end their threads when they are collected
+    return found
+
+
+def _find(before: Snapshot, mark: str, folders: Iterable[Path]) -> list[str]:
+    threads = [
+        thread
+        for thread in threading.enumerate()
+        if thread.ident not in before.threads and not any(name in thread.name for name in _LIBRARIES)
+    ]
+    return [
+        *(f"process {pid}: {_command(pid)}" for pid in marked(mark)),
+        *(f"thread {thread.name!r}" for thread in threads if thread.is_alive()),
+        *(f"listening socket on port {port}" for port in _listening() if port not in before.ports),
+        *(f"folder {folder}" for folder in folders if folder.exists()),
+        *(f"file {path}" for path in _strays(Path.cwd()) if path not in before.strays),
+    ]
+
+
+def _command(pid: int) -> str:
+    try:
+        return shlex.join(psutil.Process(pid).cmdline())[:200]
+    except psutil.Error:
+        return "gone by now"
+
+
+def environment_mark() -> str:
+    """A value for the mark by which all that this process starts is found again."""
+    return f"{os.getpid()}-{os.urandom(6).hex()}"

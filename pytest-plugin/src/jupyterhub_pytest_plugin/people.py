@@ -1,0 +1,78 @@
+"""Users, groups, services and tokens, made directly in the database. All of it runs in the hub's thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jupyterhub import orm, roles
+from tornado.web import create_signed_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jupyterhub.user import User
+
+    from .app import HubApp
+
+API_USER = "hub-api"
+
+
+def spawner_of(user: User, server: str = "") -> Any:
+    """The spawner of a user's server, made if need be."""
+    make = getattr(user, "get_or_create_spawner", None)  # since JupyterHub 6
+    return make(server, server) if make else user.get_spawner(server)
+
+
+class People:
+    """Who is known to one hub."""
+
+    def __init__(self, app: HubApp) -> None:
+        self.app = app
+
+    def find(self, name: str) -> User | None:
+        found = orm.User.find(self.app.db, name)
+        return None if found is None else self.app.users[found.id]
+
+    def add(self, name: str, *, admin: bool = False) -> User:
+        """The user of this name, made if need be; JupyterHub's own object, for use in the hub's thread."""
+        user = self.find(name)
+        if user is None:
+            orm_user = orm.User(name=name, admin=admin)
+            self.app.db.add(orm_user)
+            self.app.db.commit()
+            user = self.app.users[orm_user.id]
+            roles.assign_default_roles(self.app.db, entity=orm_user)
+        elif admin and not user.admin:
+            user.admin = True
+            self.app.db.commit()
+            roles.assign_default_roles(self.app.db, entity=user.orm_user)
+        return user
+
+    def add_group(self, name: str, members: Iterable[str] = (), properties: dict[str, Any] | None = None) -> str:
+        db = self.app.db
+        group = orm.Group.find(db, name)
+        if group is None:
+            group = orm.Group(name=name)
+            db.add(group)
+        if properties:
+            group.properties = properties
+        for member in members:
+            orm_user = self.add(member).orm_user
+            if orm_user not in group.users:
+                group.users.append(orm_user)
+        db.commit()
+        return name
+
+    def token(self, scopes: list[str] | None = None, *, username: str = "") -> str:
+        """An API token of this user (default: one with all rights), limited to these scopes."""
+        user = self.add(username) if username else self.add(API_USER, admin=True)
+        limits = {} if scopes is None else {"scopes": scopes}
+        token: str = user.new_api_token(note="made for a test", **limits)
+        return token
+
+    def login_cookie(self, name: str) -> tuple[str, str, str]:
+        """Name, value and path of the cookie that the hub sets when this user logs in."""
+        user = self.add(name)
+        cookie = self.app.hub.cookie_name
+        value = create_signed_value(self.app.cookie_secret, cookie, user.cookie_id).decode()
+        return cookie, value, self.app.hub.base_url

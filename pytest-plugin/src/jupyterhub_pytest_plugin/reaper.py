@@ -1,0 +1,56 @@
+"""Ends what a test process started, as soon as that process is gone: run as ``python reaper.py MARK``.
+
+The test process holds the other end of our standard input. When it dies, however that happens, we read the end of the
+file, end every process whose environment carries the mark, and remove the folders of its hubs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+MARK = "JUPYTERHUB_PYTEST_PROCESS"
+FOLDERS = "jupyterhub-pytest-"
+
+
+def marked(mark: str) -> list[int]:
+    """Processes that carry this mark, other than the one that asks."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter(["pid", "environ", "status"]):
+        environ = process.info["environ"] or {}
+        if environ.get(MARK) == mark and process.pid != os.getpid() and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process.pid)
+    return found
+
+
+def kill(pids: list[int]) -> None:
+    import psutil
+
+    processes = []
+    for pid in pids:
+        try:
+            processes.append(psutil.Process(pid))
+            processes[-1].kill()
+        except psutil.Error:  # gone in the meantime
+            continue
+    psutil.wait_procs(processes, timeout=5)
+
+
+def main() -> None:
+    mark = sys.argv[1]
+    os.environ.pop(MARK, None)
+    while os.read(0, 1024):
+        pass
+    for _ in range(3):  # a child may have started another one while we looked
+        kill(marked(mark))
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDERS}{mark}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

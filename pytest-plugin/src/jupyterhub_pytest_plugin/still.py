@@ -1,0 +1,140 @@
+"""JupyterHub's application without a server: for tests of one component alone."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlencode
+
+from .app import HubApp
+from .log import HubLog
+from .people import People, spawner_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Self
+
+    from traitlets.config import Config
+
+    from .app import Singletons
+    from .config import Place
+
+T = TypeVar("T")
+
+
+class StillHub:
+    """Configured, with database, users, roles and a proxy object, but nothing listens and nothing is started.
+
+    Its objects belong to the test's thread: await their methods in the test, or with ``hub_run`` in a sync one.
+    """
+
+    def __init__(self, place: Place, config: Config, singletons: Singletons) -> None:
+        self.place = place
+        self.config = config
+        self.log = HubLog(place.name)
+        self._singletons = singletons
+        self._spawners: list[Any] = []
+
+    def __enter__(self) -> Self:
+        self.app = HubApp(config=self.config, logger=self.log.logger, serves=False)
+        self._singletons.enter(self.app, self.config)
+        # The test may run in a loop already, where no other one can be run.
+        with ThreadPoolExecutor(1) as executor:
+            executor.submit(self._initialize).result()
+        self.app._owner = threading.get_ident()
+        self.people = People(self.app)
+        return self
+
+    def _initialize(self) -> None:
+        self.app._owner = threading.get_ident()
+        asyncio.run(self.app.initialize())
+
+    def __exit__(self, *_: object) -> None:
+        for spawner in self._spawners:
+            spawner.stop_polling()
+        self._singletons.leave(self.app)
+        self.app.close_db()
+        self.log.close()
+        self.place.release()
+        shutil.rmtree(self.place.folder, ignore_errors=True)
+
+    def make_spawner(self, spawner_class: type[T], *, username: str = "ada", server: str = "", **traits: Any) -> T:
+        """A spawner of this class, as JupyterHub makes it for a user's server, with a token and an address."""
+        from jupyterhub import orm
+        from jupyterhub.objects import Server
+
+        user = self.people.add(username)
+        user.settings["spawner_class"] = spawner_class
+        user.spawners.pop(server, None)
+        spawner = spawner_of(user, server)
+        for name, value in traits.items():
+            setattr(spawner, name, value)
+        base_url = f"{user.base_url}{server + '/' if server else ''}"
+        orm_server = orm.Server(base_url=base_url)
+        self.app.db.add(orm_server)
+        self.app.db.commit()
+        spawner.server = Server(orm_server=orm_server)
+        spawner.api_token = self.people.token(None, username=username)
+        self._spawners.append(spawner)
+        made: T = spawner
+        return made
+
+    def make_authenticator(self, authenticator_class: type[T], **traits: Any) -> T:
+        """An authenticator that reads the hub's configuration, with these traits on top."""
+        make: Callable[..., T] = authenticator_class
+        return make(parent=self.app, _deprecated_db_session=self.app.db, **traits)
+
+    def make_proxy(self, proxy_class: type[T], **traits: Any) -> T:
+        """A proxy of this class with its hub, as JupyterHub makes it; not started."""
+        app = self.app
+        make: Callable[..., T] = proxy_class
+        return make(
+            db_factory=lambda: app.db,
+            public_url=app.bind_url,
+            parent=app,
+            app=app,
+            log=app.log,
+            hub=app.hub,
+            host_routing=bool(app.subdomain_host),
+            **traits,
+        )
+
+    def make_handler(
+        self,
+        method: str = "POST",
+        path: str = "login",
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Mapping[str, str] | None = None,
+    ) -> Any:
+        """A login handler in the middle of this request."""
+        from jupyterhub.handlers.login import LoginHandler
+        from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine, parse_body_arguments
+
+        uri = f"{self.app.hub.base_url}{path}" + (f"?{urlencode(query)}" if query else "")
+        form = urlencode(body or {}).encode()
+        kind = "application/x-www-form-urlencoded"
+        all_headers = HTTPHeaders({"Host": "127.0.0.1", "Content-Type": kind, **(headers or {})})
+        line = RequestStartLine(method, uri, "HTTP/1.1")
+        request = HTTPServerRequest(headers=all_headers, body=form, connection=_Connection(), start_line=line)  # type: ignore[arg-type]
+        request.remote_ip = "127.0.0.1"
+        parse_body_arguments(kind, form, request.body_arguments, request.files)
+        for name, values in request.body_arguments.items():
+            request.arguments.setdefault(name, []).extend(values)
+        handler = LoginHandler(self.app.tornado_application, request)
+        handler._jupyterhub_user = None  # nobody is logged in: JupyterHub would find out before it calls a handler
+        return handler
+
+
+class _Connection:
+    """As much of a connection as a handler asks for before it answers."""
+
+    def __init__(self) -> None:
+        self.context = type("Context", (), {"remote_ip": "127.0.0.1", "protocol": "http"})()
+
+    def set_close_callback(self, callback: Callable[[], None] | None) -> None:
+        """The connection of no client is never closed."""

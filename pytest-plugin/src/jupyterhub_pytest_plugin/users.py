@@ -1,0 +1,159 @@
+"""A user or a service of one test, with everything that it needs to act."""
+
+from __future__ import annotations
+
+import secrets
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Self
+
+    import httpx
+
+    from .client import HubAPI, HubClient
+    from .hosting import Hub
+
+
+class HubUser:
+    """A user of a running hub; a context manager that deletes the user, and stops what the user runs, at its end."""
+
+    def __init__(self, hub: Hub, name: str, *, admin: bool = False) -> None:
+        self.hub = hub
+        self.name = name
+        self.admin = admin
+
+    def __enter__(self) -> Self:
+        self.hub.call(self.hub.people.add, self.name, admin=self.admin)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.hub.running:
+            self.hub.run(delete_user(self.hub, self.name))
+
+    @cached_property
+    def client(self) -> HubClient:
+        """A browser in which the user is logged in."""
+        return self.hub.user_client(self.name)
+
+    @cached_property
+    def api(self) -> HubAPI:
+        """The REST API with a token that has all that the user has."""
+        return self.hub.api_with(self.token())
+
+    def token(self, scopes: list[str] | None = None) -> str:
+        return self.hub.call(self.hub.people.token, scopes, username=self.name)
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """What the REST API says about the user."""
+        return cast("dict[str, Any]", self.hub.api().get(f"users/{quote(self.name)}").raise_for_status().json())
+
+    def spawn(self, server: str = "", *, options: dict[str, Any] | None = None) -> httpx.Response:
+        """Start a server and open it: with the echo server, the answer tells its environment and arguments."""
+        return self.client.spawn(server, options=options)
+
+    def spawner(self, server: str = "") -> Any:
+        """JupyterHub's spawner object, to be used in the hub's thread."""
+        return self.hub.call(lambda: self.hub.app.users[self.name].spawners[server])
+
+    def stop(self, server: str = "") -> None:
+        """Stop a server and wait until it has stopped."""
+        self.hub.run(self.object.stop(server))
+
+    @property
+    def object(self) -> Any:
+        """JupyterHub's user object, to be used in the hub's thread."""
+        return self.hub.call(lambda: self.hub.app.users[self.name])
+
+
+async def delete_user(hub: Hub, name: str) -> None:
+    """Stop the user's servers and delete the user, if there is one."""
+    user = hub.people.find(name)
+    if user is None:
+        return
+    for server, spawner in list(user.spawners.items()):
+        if spawner.active:
+            await user.stop(server)
+            await hub.app.proxy.delete_user(user, server)
+    await hub.app.proxy.check_routes(hub.app.users, hub.app._service_map)
+    hub.app.users.delete(user)
+
+
+class HubService:
+    """A service registered with a running hub, managed (``command=[…]``) or external; removed at its end."""
+
+    def __init__(self, hub: Hub, name: str, scopes: Sequence[str], spec: Mapping[str, Any]) -> None:
+        self.hub = hub
+        self.name = name
+        self.token = str(spec.get("api_token") or secrets.token_hex(16))
+        self._scopes = list(scopes)
+        self._spec = {"name": name, **spec, "api_token": self.token}
+
+    def __enter__(self) -> Self:
+        self.hub.run(self._add())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.hub.running:
+            self.hub.run(self._remove())
+
+    async def _add(self) -> None:
+        from jupyterhub import orm, roles
+
+        app = self.hub.app
+        service = app.service_from_spec(self._spec, from_config=False)
+        if orm.APIToken.find(app.db, self.token) is None:
+            service.orm.new_api_token(self.token, generated=False)
+        if self._scopes:
+            roles.create_role(app.db, {"name": f"role-of-{self.name}", "scopes": self._scopes})
+            roles.grant_role(app.db, entity=service.orm, rolename=f"role-of-{self.name}")
+        app.db.commit()
+        if self._spec.get("oauth_no_confirm"):  # JupyterHub collects these at its start
+            app.tornado_settings["oauth_no_confirm_list"].add(service.oauth_client_id)
+        self._service = service
+        await app.start_service(self.name, service)
+        if service.server is not None:
+            await app.proxy.add_service(service)
+
+    async def _remove(self) -> None:
+        app = self.hub.app
+        service = self._service
+        if service.managed:
+            await service.stop()
+        if service.server is not None:
+            await app.proxy.delete_service(service)
+        app._service_map.pop(self.name, None)
+        if service.oauth_client is not None:
+            app.db.delete(service.oauth_client)
+        app.db.delete(service.orm)
+        app.db.commit()
+
+    @property
+    def api(self) -> HubAPI:
+        """The REST API with the service's own token."""
+        return self.hub.api_with(self.token)
+
+    @property
+    def path(self) -> str:
+        """Where the hub's proxy serves it, relative to the hub's public URL."""
+        return f"services/{self.name}/"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What JupyterHub would set for a managed service: for one that the test runs itself."""
+        app = self.hub.app
+        return {
+            "JUPYTERHUB_SERVICE_NAME": self.name,
+            "JUPYTERHUB_API_TOKEN": self.token,
+            "JUPYTERHUB_API_URL": f"{app.hub.url}api",
+            "JUPYTERHUB_BASE_URL": str(app.base_url),
+            "JUPYTERHUB_HOST": str(app.subdomain_host or ""),
+            "JUPYTERHUB_PUBLIC_HUB_URL": f"{self.hub.url}hub/",
+            "JUPYTERHUB_SERVICE_PREFIX": f"{app.base_url}{self.path}",
+            "JUPYTERHUB_SERVICE_URL": str(self._spec.get("url", "")),
+            "JUPYTERHUB_CLIENT_ID": f"service-{self.name}",
+            "JUPYTERHUB_OAUTH_SCOPES": f'["access:services!service={self.name}"]',
+        }

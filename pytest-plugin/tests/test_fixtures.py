@@ -1,0 +1,268 @@
+"""What the fixtures promise, with a real hub."""
+
+import threading
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from jupyterhub_pytest_plugin import HubError, HubStartError, LoginError, WrongThreadError
+from jupyterhub_pytest_plugin.contracts.wire import WebSocket
+
+
+class TestHub:
+    def test_answers(self, jupyterhub):
+        assert httpx.get(f"{jupyterhub.url}hub/health", trust_env=False).status_code == 200
+
+    def test_run_and_call(self, jupyterhub):
+        routes = jupyterhub.run(jupyterhub.app.proxy.get_all_routes())
+        assert routes["/"]["data"] == {"hub": True}
+        assert jupyterhub.call(lambda: threading.current_thread().name) == f"jupyterhub-{jupyterhub.name}"
+
+    def test_errors_come_back(self, jupyterhub):
+        async def fails():
+            raise KeyError("ada")
+
+        with pytest.raises(KeyError, match="ada"):
+            jupyterhub.run(fails())
+        with pytest.raises(ZeroDivisionError):
+            jupyterhub.call(lambda: 1 / 0)
+
+    def test_run_wants_a_coroutine(self, jupyterhub):
+        with pytest.raises(TypeError, match=r"run\(\) takes a coroutine"):
+            jupyterhub.run(len)
+
+    def test_call_wants_a_function(self, jupyterhub):
+        with pytest.raises(TypeError, match=r"use hub\.run"):
+            jupyterhub.call(jupyterhub.app.proxy.get_all_routes)
+
+    def test_run_inside_the_hub_is_an_error_not_a_hang(self, jupyterhub):
+        async def nested():
+            jupyterhub.run(jupyterhub.app.proxy.get_all_routes())
+
+        with pytest.raises(WrongThreadError, match="await it"):
+            jupyterhub.run(nested())
+
+    def test_database_belongs_to_the_hub(self, jupyterhub):
+        with pytest.raises(WrongThreadError, match=r"hub\.call"):
+            jupyterhub.app.users["nobody"]
+
+    def test_too_slow_says_so(self, jupyterhub):
+        import asyncio
+
+        with pytest.raises(HubError, match="did not end within"):
+            jupyterhub.run(asyncio.sleep(60), timeout=0.1)
+
+
+class TestClients:
+    def test_login(self, hub_client):
+        assert not hub_client.logged_in
+        hub_client.login("ada", "any")
+        assert hub_client.logged_in
+        hub_client.logout()
+        assert not hub_client.logged_in
+
+    def test_spawn(self, hub_client):
+        said = hub_client.login("bob").spawn().json()
+        assert said["env"]["JUPYTERHUB_USER"] == "bob"
+        assert said["path"] == "/user/bob/"
+
+    def test_api_with_cookies(self, hub_client):
+        hub_client.login("cyd")
+        assert hub_client.api("GET", "user").json()["name"] == "cyd"
+        assert hub_client.api("POST", "users/cyd/tokens").status_code == 201
+
+    def test_api_scopes(self, hub_api, hub_user):
+        assert hub_api(["read:users"]).get(f"users/{hub_user.name}").json()["name"] == hub_user.name
+        assert hub_api(["read:hub"]).get(f"users/{hub_user.name}").status_code == 404
+        assert hub_api([]).get("users").status_code == 403
+        assert hub_api().get("users").status_code == 200
+
+    def test_user_and_admin(self, hub_user, hub_admin):
+        assert hub_user.client.get("hub/admin").status_code == 403
+        assert hub_admin.client.get("hub/admin").status_code == 200
+        assert hub_user.api.get("user").json()["name"] == hub_user.name
+
+    def test_user_spawns_and_stops(self, hub_user):
+        assert hub_user.spawn().json()["env"]["JUPYTERHUB_USER"] == hub_user.name
+        assert hub_user.model["servers"][""]["ready"]
+        hub_user.stop()
+        assert not hub_user.model["servers"]
+
+    def test_group(self, hub_group, hub_user, hub_api):
+        hub_group("crew", [hub_user.name], {"colour": "blue"})
+        group = hub_api().get("groups/crew").json()
+        assert (group["users"], group["properties"]) == ([hub_user.name], {"colour": "blue"})
+
+    def test_service(self, hub_service, http_backend, hub_client):
+        backend = http_backend("notes")
+        service = hub_service("notes", url=backend.url, scopes=("list:users",))
+        assert hub_client.get(f"{service.path}x").json()["server"] == "notes"
+        assert service.api.get("user").json()["name"] == "notes"
+        assert service.api.get("users").status_code == 200
+
+    def test_log(self, hub_log, hub_client):
+        hub_client.login("dee")
+        assert "User logged in: dee" in hub_log.messages
+        assert hub_log.errors == []
+
+
+class TestRefusal:
+    @pytest.fixture
+    def hub(self, jupyterhub_factory):
+        return jupyterhub_factory({"Authenticator": {"allow_all": False, "allowed_users": {"ada"}}})
+
+    def test_refused_login_says_why(self, hub):
+        with pytest.raises(LoginError, match=r"bob.*403.*Invalid username or password"):
+            hub.client().login("bob")
+
+
+class TestFactory:
+    def test_several_hubs(self, jupyterhub_factory):
+        one, two = jupyterhub_factory(), jupyterhub_factory({"JupyterHub": {"base_url": "/two/"}})
+        assert urlsplit(one.url).port != urlsplit(two.url).port
+        assert one.folder != two.folder
+        assert one.app.cookie_secret != two.app.cookie_secret
+        assert two.client().login("ada").get("hub/home").url.path == "/two/hub/home"
+        assert one.client().get("hub/home").url.path == "/hub/login"
+
+    def test_restart_keeps_logins_and_servers(self, jupyterhub_factory):
+        hub = jupyterhub_factory()
+        client = hub.client().login("ada")
+        pid = client.spawn().json()["pid"]
+        hub.restart()
+        assert client.logged_in
+        assert client.get("user/ada/").json()["pid"] == pid
+        hub.restart(servers=True)
+        assert client.get("user/ada/").url.path != "/user/ada/"
+
+    def test_stop_removes_everything(self, jupyterhub_factory):
+        hub = jupyterhub_factory()
+        hub.stop()
+        with pytest.raises(HubError, match=r"start\(\) it first"):
+            _ = hub.url
+        hub.start()
+        assert hub.client().get("hub/login").status_code == 200
+
+    def test_failed_start_says_why(self, jupyterhub_factory):
+        with pytest.raises(HubStartError, match="/no/such/folder does not exist"):
+            jupyterhub_factory({"JupyterHub": {"db_url": "sqlite:////no/such/folder/hub.sqlite"}})
+
+    def test_missing_program_says_why(self, jupyterhub_factory):
+        overrides = {
+            "JupyterHub": {"proxy_class": "configurable-http-proxy"},
+            "ConfigurableHTTPProxy": {"command": ["/no/such/program"]},
+        }
+        with pytest.raises(HubStartError, match="Failed to find proxy"):
+            jupyterhub_factory(overrides)
+
+    def test_config_is_by_class(self, jupyterhub_factory):
+        with pytest.raises(HubError, match="given by class"):
+            jupyterhub_factory({"allow_named_servers": True})
+
+
+@pytest.mark.jupyterhub(JupyterHub={"allow_named_servers": True})
+class TestMarker:
+    def test_configures_the_hub(self, jupyterhub):
+        assert jupyterhub.app.allow_named_servers is True
+
+    @pytest.mark.jupyterhub(JupyterHub={"base_url": "/deep/"})
+    def test_markers_add_up(self, jupyterhub):
+        assert jupyterhub.app.allow_named_servers is True
+        assert jupyterhub.app.base_url == "/deep/"
+
+    def test_named_server(self, hub_user):
+        assert hub_user.spawn("other").json()["env"]["JUPYTERHUB_SERVER_NAME"] == "other"
+
+
+class TestStill:
+    def test_spawner(self, make_spawner, hub_run, echo_server):
+        from jupyterhub.spawner import SimpleLocalProcessSpawner
+
+        spawner = make_spawner(SimpleLocalProcessSpawner, cmd=echo_server, args=["--colour=blue"])
+        _ip, port = hub_run(spawner.start())
+        assert hub_run(spawner.poll()) is None
+        assert port
+        assert spawner.get_env()["JUPYTERHUB_USER"] == "ada"
+        hub_run(spawner.stop())
+        assert hub_run(spawner.poll()) is not None
+
+    def test_authenticator(self, make_authenticator, auth_handler, hub_run):
+        from jupyterhub.auth import DummyAuthenticator
+
+        authenticator = make_authenticator(DummyAuthenticator, admin_users={"ada"}, allow_all=True)
+        model = hub_run(authenticator.get_authenticated_user(auth_handler(), {"username": "ADA", "password": ""}))
+        assert (model["name"], model["admin"]) == ("ada", True)
+
+    def test_handler(self, auth_handler):
+        handler = auth_handler(query={"next": "/hub/token"}, body={"username": "ada"}, headers={"X-Remote": "yes"})
+        assert handler.get_argument("next") == "/hub/token"
+        assert handler.get_body_argument("username") == "ada"
+        assert handler.request.headers["X-Remote"] == "yes"
+        assert handler.current_user is None
+
+    def test_proxy(self, make_proxy, hub_run):
+        from jupyterhub_pytest_plugin.proxy import InProcessProxy
+
+        proxy = make_proxy(InProcessProxy)
+        hub_run(proxy.start())
+        hub_run(proxy.add_route("/x/", "http://127.0.0.1:1", {}))
+        assert list(hub_run(proxy.get_all_routes())) == ["/x/"]
+        hub_run(proxy.stop())
+
+    def test_db(self, hub_db):
+        from jupyterhub import orm
+
+        assert {role.name for role in hub_db.query(orm.Role)} >= {"user", "admin", "server"}
+
+
+class TestPieces:
+    def test_backend(self, http_backend):
+        backend = http_backend("blue")
+        said = httpx.post(f"{backend.url}/a?x=1", content=b"hello", trust_env=False).json()
+        assert (said["server"], said["method"], said["path"], said["query"], said["body"]) == (
+            "blue",
+            "POST",
+            "/a",
+            "x=1",
+            "hello",
+        )
+        assert backend.requests[0].target == "/a?x=1"
+        with WebSocket(("127.0.0.1", backend.port), "/ws") as ws:
+            ws.send(b"hello", text=True)
+            assert ws.receive() == b"hello"
+
+    def test_certs(self, hub_certs, http_backend):
+        backend = http_backend("safe", context=hub_certs.server_context())
+        with httpx.Client(verify=hub_certs.client_context(), trust_env=False) as client:
+            assert client.get(backend.url).json()["server"] == "safe"
+        with pytest.raises(httpx.TransportError):
+            httpx.get(backend.url, trust_env=False)
+
+    def test_tmp_cwd(self, hub_tmp_cwd):
+        from pathlib import Path
+
+        assert Path.cwd() == hub_tmp_cwd
+        assert not list(hub_tmp_cwd.iterdir())
+
+    def test_importing_the_package_does_not_import_jupyterhub(self):
+        import subprocess
+        import sys
+
+        code = "import jupyterhub_pytest_plugin.plugin, sys; sys.exit('jupyterhub' in sys.modules)"
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+    def test_unknown_name(self):
+        import jupyterhub_pytest_plugin
+
+        with pytest.raises(AttributeError, match="Nothing"):
+            _ = jupyterhub_pytest_plugin.Nothing
+
+
+@pytest.mark.jupyterhub_real_singleuser
+def test_real_singleuser(hub_client):
+    pytest.importorskip("jupyter_server")
+    assert hub_client.login("ada").spawn().status_code == 200
+    hub_client.get("user/ada/files/none")  # through the hub's OAuth, and back
+    headers = {"Sec-Fetch-Mode": "cors", "X-XSRFToken": hub_client.xsrf("user/ada/")}
+    assert hub_client.get("user/ada/api/status", headers=headers).status_code == 200

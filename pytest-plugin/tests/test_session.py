@@ -1,0 +1,291 @@
+"""What happens around the tests: options, ini file, hooks, reports, and what is left behind."""
+
+import importlib.util
+import re
+import threading
+import time
+
+import psutil
+import pytest
+
+from jupyterhub_pytest_plugin.config import chp_command
+from jupyterhub_pytest_plugin.errors import HubError
+
+
+def has(module):
+    return importlib.util.find_spec(module) is not None
+
+
+def has_chp():
+    try:
+        return bool(chp_command())
+    except HubError:
+        return False
+
+
+@pytest.fixture(scope="module", autouse=True)
+def everything_imported(jupyterhub_factory):
+    """An inner session forgets the modules that it imported; those that JupyterHub needs must not be imported twice."""
+    import jupyterhub_pytest_plugin.contracts.proxy
+    import jupyterhub_pytest_plugin.contracts.spawner
+    import jupyterhub_pytest_plugin.still  # noqa: F401
+
+    hub = jupyterhub_factory({"JupyterHub": {"internal_ssl": True}}, start=False)
+    hub.config.JupyterHub.hub_bind_url = hub.place.hub.url("https")
+    hub.config.JupyterHub.internal_certs_location = str(hub.folder / "ssl")
+    hub.start().client().login("ada").spawn()
+    hub.stop()
+
+
+SPAWN = """
+    def test_spawn(hub_user, jupyterhub):
+        said = hub_user.spawn().json()
+        assert said["env"]["JUPYTERHUB_USER"] == hub_user.name
+        print("URL", hub_user.client.get(f"user/{hub_user.name}/").url)
+        print("TARGET", jupyterhub.call(lambda: jupyterhub.app.users[hub_user.name].spawner.server.url))
+        print("PROXY", type(jupyterhub.app.proxy).__name__)
+"""
+
+
+@pytest.mark.parametrize(
+    ("option", "shown"),
+    [
+        ("--jupyterhub-ssl", "TARGET https://"),
+        ("--jupyterhub-subdomain", "URL http://user-.*hub.test:"),
+        pytest.param(
+            "--jupyterhub-proxy=chp",
+            "PROXY ConfigurableHTTPProxy",
+            marks=pytest.mark.skipif(not has_chp(), reason="configurable-http-proxy is not installed"),
+        ),
+        pytest.param(
+            "--jupyterhub-proxy=traefik",
+            "PROXY TraefikFileProviderProxy",
+            marks=pytest.mark.skipif(not has("jupyterhub_traefik_proxy"), reason="traefik's proxy is not installed"),
+        ),
+    ],
+)
+def test_options(pytester, option, shown):
+    pytester.makepyfile(SPAWN)
+    result = pytester.runpytest_inprocess("-s", "-p", "no:cacheprovider", option)
+    result.assert_outcomes(passed=1)
+    assert re.search(shown, result.stdout.str())
+
+
+def test_scope_and_hook(pytester):
+    pytester.makeconftest("def pytest_jupyterhub_config(config): config.JupyterHub.allow_named_servers = True")
+    pytester.makeini("[pytest]\njupyterhub_scope = function\n")
+    pytester.makepyfile(
+        """
+        seen = []
+
+        def test_one(jupyterhub):
+            assert jupyterhub.app.allow_named_servers
+            seen.append(jupyterhub)
+
+        def test_two(jupyterhub):
+            assert jupyterhub not in seen
+        """
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=2)
+
+
+def test_wrong_scope_is_named(pytester):
+    pytester.makeini("[pytest]\njupyterhub_scope = planet\n")
+    result = pytester.runpytest_inprocess()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*jupyterhub_scope = 'planet'*must be one of function, class*"])
+
+
+def test_left_behind_is_named_and_ended(pytester):
+    pytester.makepyfile(
+        """
+        import subprocess, threading
+
+        def test_forgetful(jupyterhub):
+            subprocess.Popen(["sleep", "600"])
+            threading.may_end = threading.Event()
+            threading.Thread(target=threading.may_end.wait, args=[60], name="forgotten").start()
+        """
+    )
+    result = pytester.runpytest_inprocess("-W", "ignore")
+    threading.may_end.set()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*left behind by hubs under test*", "process *: sleep 600", "thread 'forgotten'"])
+    pid = int(re.search(r"process (\d+)", result.stdout.str()).group(1))
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize(
+    ("proxy", "left"),
+    [
+        ("inprocess", "servers=False"),
+        pytest.param(
+            "chp",
+            "servers=False, proxy=False",
+            marks=pytest.mark.skipif(not has_chp(), reason="configurable-http-proxy is not installed"),
+        ),
+    ],
+)
+def test_what_was_left_running_ends_with_its_hub(pytester, proxy, left):
+    pytester.makepyfile(
+        f"""
+        def test_hub_does_not_come_back(jupyterhub_factory):
+            hub = jupyterhub_factory()
+            hub.user_client("ada").spawn()
+            hub.stop({left})
+        """
+    )
+    result = pytester.runpytest_inprocess(f"--jupyterhub-proxy={proxy}")
+    result.assert_outcomes(passed=1)
+    assert result.ret == pytest.ExitCode.OK
+
+
+def test_nothing_is_left_of_a_failed_test(pytester):
+    pytester.makepyfile(
+        """
+        def test_fails(hub_user):
+            hub_user.spawn()
+            assert False
+
+        def test_fails_to_start(jupyterhub_factory):
+            jupyterhub_factory({"JupyterHub": {"authenticator_class": "no.such.Class"}})
+        """
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=2)
+    assert "left behind" not in result.stdout.str()
+
+
+def test_children_die_with_a_killed_session(pytester):
+    pytester.makepyfile(
+        """
+        import os, signal
+
+        def test_dies(hub_user, jupyterhub):
+            with open("facts", "w") as file:
+                print(hub_user.spawn().json()["pid"], jupyterhub.folder, file=file)
+            os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    pid, folder = (pytester.path / "facts").read_text().split()
+    until = time.monotonic() + 20
+    while time.monotonic() < until and (psutil.pid_exists(int(pid)) or pytester.path.joinpath(folder).exists()):
+        time.sleep(0.1)
+    assert not psutil.pid_exists(int(pid))
+    assert not pytester.path.joinpath(folder).exists()
+
+
+@pytest.mark.skipif(not has("xdist"), reason="pytest-xdist is not installed")
+def test_xdist(pytester):
+    pytester.makepyfile(
+        test_a="""
+        import subprocess
+
+        def test_forgetful(hub_user):
+            hub_user.spawn()
+            subprocess.Popen(["sleep", "601"])
+        """,
+        test_b="""
+        def test_tidy(hub_user):
+            hub_user.spawn()
+        """,
+    )
+    result = pytester.runpytest_subprocess("-n", "2", "-W", "ignore", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*left behind by hubs under test*", "gw*: process *: sleep 601"])
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+ASYNC = """
+    import asyncio
+    import pytest
+
+    {mark}
+
+    async def test_threaded(jupyterhub, hub_client):
+        assert hub_client.login("ada").logged_in
+        assert "/" in await jupyterhub.run_async(jupyterhub.app.proxy.get_all_routes())
+
+    async def test_inline(jupyterhub_inline):
+        async with jupyterhub_inline() as hub:
+            client = await hub.client().login("ada")
+            assert (await client.get("hub/home")).status_code == 200
+
+    async def test_alone(make_spawner, echo_server):
+        from jupyterhub.spawner import SimpleLocalProcessSpawner
+
+        spawner = make_spawner(SimpleLocalProcessSpawner, cmd=echo_server)
+        await spawner.start()
+        assert await spawner.poll() is None
+        await spawner.stop()
+
+    def test_sync(jupyterhub):
+        assert jupyterhub.run(jupyterhub.app.proxy.get_all_routes())
+"""
+
+
+@pytest.mark.skipif(not has("pytest_asyncio"), reason="pytest-asyncio is not installed")
+@pytest.mark.parametrize(
+    ("mode", "mark"),
+    [
+        ("strict", "pytestmark = pytest.mark.asyncio"),
+        ("strict", "pytestmark = pytest.mark.asyncio(loop_scope='module')"),
+        ("auto", ""),
+    ],
+    ids=["strict", "strict-module-loop", "auto"],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_asyncio_modes(pytester, mode, mark):
+    pytester.makepyfile(ASYNC.format(mark=mark))
+    options = ["-o", f"asyncio_mode={mode}", "-o", "asyncio_default_fixture_loop_scope=function"]
+    # A sync test under an asyncio mark is a warning of pytest-asyncio's.
+    pytester.runpytest_inprocess("-W", "ignore", *options).assert_outcomes(passed=4)
+
+
+CONTRACT = """
+    from jupyterhub_pytest_plugin import ProxyContract
+    from jupyterhub_pytest_plugin.proxy import InProcessProxy
+
+    class Loses(InProcessProxy):
+        async def add_route(self, routespec, target, data):
+            await super().add_route(routespec, target, {{k: v for k, v in data.items() if k != "nested"}})
+
+    class TestProxy(ProxyContract):
+        proxy_class = Loses
+        lacks = {lacks}
+"""
+
+
+def test_contract_reports(pytester):
+    pytester.makepyfile(CONTRACT.format(lacks={"websockets": "plain HTTP only"}))
+    result = pytester.runpytest_inprocess("-rs", "-k", "websocket or round_trip", "--tb=short")
+    result.assert_outcomes(failed=1, skipped=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*JupyterHub relies on this*",
+            "The data of a route comes back as it was given*",
+            "https://jupyterhub.readthedocs.io/*",
+            "SKIPPED*lacks websockets: plain HTTP only",
+        ]
+    )
+
+
+def test_contract_names_what_it_does_not_know(pytester):
+    pytester.makepyfile(CONTRACT.format(lacks={"websocket": "plain HTTP only"}))
+    result = pytester.runpytest_inprocess()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*TestProxy.lacks: 'websocket' is not known; did you mean 'websockets'?"])
+
+
+def test_contract_wants_a_component(pytester):
+    pytester.makepyfile(
+        """
+        from jupyterhub_pytest_plugin import SpawnerContract
+
+        class TestNothing(SpawnerContract):
+            pass
+        """
+    )
+    result = pytester.runpytest_inprocess("-k", "test_stop_twice")
+    result.stdout.fnmatch_lines(["*TestNothing: set spawner_class to the spawner to be tested*"])

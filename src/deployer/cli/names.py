@@ -1,0 +1,40 @@
+"""``CLUSTER HUB`` and ``CLUSTER/HUB`` mean the same to every verb that takes a hub."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deployer.errors import DeployerError
+from deployer.fleet.ids import ReleaseId
+
+
+def split_names(cluster: str | None, hubs: Sequence[str] = ()) -> tuple[str | None, list[str]]:
+    """A cluster and hubs of it, from words of which the first may be ``CLUSTER/HUB``, as others may of that cluster.
+
+    :raises DeployerError: a hub of another cluster stands among them.
+    """
+    if cluster is None:
+        return None, []
+    found, slash, first = cluster.partition("/")
+    words = [*([first] if slash and first else []), *hubs]
+    return found, [_of(found, word) for word in words]
+
+
+def one_release(cluster: str, hub: str | None) -> ReleaseId:
+    """The one release that these words name.
+
+    :raises DeployerError: they name none, or several.
+    """
+    found, hubs = split_names(cluster, [hub] if hub else [])
+    if len(hubs) != 1 or not found:
+        raise DeployerError(f"{' '.join(filter(None, [cluster, hub]))}: one hub is to be named", hint="CLUSTER HUB")
+    return ReleaseId(found, hubs[0])
+
+
+def _of(cluster: str, word: str) -> str:
+    of, slash, hub = word.partition("/")
+    if not slash:
+        return word
+    if of != cluster or not hub:
+        raise DeployerError(f"{word}: no hub of cluster {cluster}", hint="Name hubs of one cluster at a time.")
+    return hub

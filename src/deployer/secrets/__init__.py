@@ -1,0 +1,1 @@
+"""Secrets: files that sops has encrypted, and where decrypted text may live."""

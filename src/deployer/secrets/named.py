@@ -1,0 +1,59 @@
+"""Files whose name says that they are secret: which the fleet has, and whether they are encrypted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from deployer.errors import DeployerError, Place
+from deployer.fleet.repository import CLUSTERS, Fleet, Release, cluster_path
+from deployer.fleet.tree import Tree, files_below
+from deployer.secrets.sops import SecretError, is_encrypted
+
+
+def is_named_secret(path: str) -> bool:
+    """Whether a file's name says that it is a secret: ``enc-*`` with ``.secret.``, or one of the two."""
+    name = path.rsplit("/", 1)[-1]
+    return ".secret." in name or (name.startswith("enc-") and "." in name)
+
+
+def named_secrets(fleet: Fleet) -> list[str]:
+    """Every file below the clusters' folder that is named a secret, and every other that cluster.yaml takes for one."""
+    listed = {path for release in fleet.releases.values() for path in secret_files(release)}
+    below = {path for path in files_below(fleet.tree, CLUSTERS) if is_named_secret(path)}
+    return sorted(below | listed)
+
+
+def secret_files(release: Release) -> Iterator[str]:
+    """The secrets that a release is deployed with: credentials, values, a domain that is not public."""
+    block = release.cluster.connection
+    credentials = getattr(block, "key", "") or getattr(block, "file", "")
+    path = cluster_path(release.id.cluster, credentials) if credentials else ""
+    if path and (is_named_secret(path) or getattr(block, "key", "")):
+        yield path
+    yield from filter(is_named_secret, release.values_files)
+    if release.domain_override:
+        yield release.domain_override
+
+
+def check_encrypted(tree: Tree, path: str) -> None:
+    """See that a file is there and encrypted.
+
+    :raises SecretError: it is not.
+    """
+    try:
+        raw = tree.read(path)
+    except FileNotFoundError:
+        raise SecretError("no such file", Place(path), "cluster.yaml names it.") from None
+    if not is_encrypted(raw):
+        raise SecretError("named a secret, but not encrypted", Place(path), f"sops --encrypt --in-place {path}")
+
+
+def plain_secrets(fleet: Fleet) -> dict[str, DeployerError]:
+    """The files that are named a secret and are not encrypted, each with its error."""
+    found: dict[str, DeployerError] = {}
+    for path in named_secrets(fleet):
+        try:
+            check_encrypted(fleet.tree, path)
+        except DeployerError as error:
+            found[path] = error
+    return found

@@ -1,0 +1,185 @@
+"""Running helm for one release: in the cluster's session, with a log of its own, and errors that say where."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from shlex import join
+
+from deployer.errors import CommandError, DeployerError, TargetError
+from deployer.fleet.ids import ReleaseId
+from deployer.plan.steps import Step
+from deployer.process import redact
+from deployer.targets.credentials.session import Session
+from deployer.targets.helm.commands import Commands
+from deployer.targets.helm.history import History
+from deployer.targets.helm.kubectl import transient_command
+from deployer.targets.helm.messages import explained
+from deployer.targets.helm.retry import is_transient, retried
+
+LOOK = 60.0  # seconds for a look at what Helm holds
+ENDING = 60.0  # seconds that a cancelled helm gets to go back by itself
+LATE = 0.9  # of its time: a helm that took so long has waited, whatever it says
+LOGS_KEPT = 30  # of each release
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Runs the commands of one release. ``cwd`` is the fleet's folder, ``logs`` takes what they say, redacted.
+
+    ``busy`` is a locked file that children hold open: while one of them lives, even without us, nobody else starts.
+    """
+
+    release: ReleaseId
+    session: Session
+    env: Mapping[str, str] = field(repr=False)
+    cwd: Path
+    logs: Path
+    cancelled: threading.Event
+    busy: int
+    charts: Mapping[str, str] = field(default_factory=dict)
+    say: Callable[[str], None] = lambda _text: None
+
+    def history(self, commands: Commands) -> History:
+        """What Helm holds of the release.
+
+        :raises TargetError: it cannot be read.
+        """
+        return read_history(self.session, commands, env=self.env, cancelled=self.cancelled)
+
+    def look(self, argv: tuple[str, ...]) -> bytes:
+        """What a command that changes nothing writes; nothing where Helm has no such release.
+
+        :raises TargetError: it failed.
+        """
+        return _look(self.session, argv, env=self.env, cancelled=self.cancelled)
+
+    def act(self, step: Step, *, seconds: float) -> Path:
+        """Carry out one step; return its log.
+
+        :raises TargetError: it failed; the error names the chart's file and line where they are the cause.
+        """
+        log = self._log_file(step)
+        began = time.monotonic()
+        try:
+            done = self.session.run(
+                step.argv(),
+                env={**self.env, **step.environment},
+                cwd=self.cwd,
+                timeout=seconds + ENDING,
+                cancelled=self.cancelled,
+                check=False,
+                grace=ENDING,
+                keep_open=(self.busy,),
+            )
+        except CommandError as error:
+            self._write(log, step, f"{error.message}\n{error.hint}\n")
+            raise TargetError(f"{self.release}: {error.message}", hint=f"{error.hint}\nIts log: {log}") from None
+        self._write(log, step, f"{done.stdout}{done.stderr}\nexit code {done.returncode}\n")
+        if not done.ok:
+            said = done.stderr.strip() or done.stdout.strip()
+            timed_out = time.monotonic() - began > seconds * LATE
+            raise _FailedError.of(explained(self.release, said, self.charts, log=str(log)), said, timed_out=timed_out)
+        return log
+
+    def act_with_retries(self, prepare: Callable[[], Step | None], *, seconds: float) -> Path | None:
+        """As :meth:`act`, once more after what passes by itself; ``prepare`` makes the step anew for each try.
+
+        Where it makes none, nothing is left to be done.
+
+        :raises TargetError: as there.
+        """
+        deadline = time.monotonic() + seconds
+
+        def once() -> Path | None:
+            step = prepare()
+            left = max(deadline - time.monotonic(), 1.0)
+            return self.act(step, seconds=left) if step else None
+
+        return retried(once, _is_transient, cancelled=self.cancelled, deadline=deadline, say=self.say)
+
+    def _log_file(self, step: Step) -> Path:
+        self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for old in sorted(self.logs.glob("*.log"))[:-LOGS_KEPT]:
+            old.unlink(missing_ok=True)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+        return self.logs / f"{stamp}-{step.title.split()[0]}.log"
+
+    def _write(self, log: Path, step: Step, said: str) -> None:
+        text = redact(f"$ {join(step.argv())}\n{said}", self.session.redactions())
+        with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+class _FailedError(TargetError):
+    """A helm that failed, with whether another try is worth it."""
+
+    transient = False
+
+    @classmethod
+    def of(cls, error: TargetError, said: str, *, timed_out: bool) -> _FailedError:
+        failed = cls(error.message, error.place, error.hint)
+        failed.transient = is_transient(said, timed_out=timed_out)
+        return failed
+
+
+def _is_transient(error: DeployerError) -> bool:
+    if isinstance(error, _FailedError):
+        return error.transient
+    return is_transient(f"{error.message}\n{error.hint}")
+
+
+def read_history(
+    session: Session,
+    commands: Commands,
+    *,
+    env: Mapping[str, str],
+    cancelled: threading.Event | None = None,
+) -> History:
+    """What Helm holds of a release; an empty history where it holds nothing.
+
+    :raises TargetError: it cannot be read.
+    """
+
+    raw = _look(session, commands.history(), env=env, cancelled=cancelled)
+    return History.parse(raw) if raw else History()
+
+
+def _look(
+    session: Session, argv: tuple[str, ...], *, env: Mapping[str, str], cancelled: threading.Event | None
+) -> bytes:
+    """What a helm command that changes nothing writes; nothing where there is no such release."""
+
+    def read() -> bytes:
+        done = session.run(argv, env=env, timeout=LOOK, cancelled=cancelled, check=False)
+        if done.ok or "release: not found" in done.stderr:
+            return done.raw if done.ok else b""
+        last = (done.stderr.strip() or "no answer").splitlines()[-1]
+        raise CommandError(f"cluster {session.cluster}: {join(argv[:3])}: {last}", hint=done.stderr)
+
+    try:
+        return retried(
+            read, lambda error: isinstance(error, CommandError) and transient_command(error), cancelled=cancelled
+        )
+    except CommandError as error:
+        raise TargetError(error.message, hint="Are the credentials that cluster.yaml names still good?") from None
+
+
+def read_revisions(session: Session, *, env: Mapping[str, str]) -> dict[str, int]:
+    """The newest revision of each release whose namespace has its name, where Helm calls it deployed.
+
+    :raises CommandError: the cluster cannot be asked.
+    """
+    argv = ("helm", "list", "--all-namespaces", "--deployed", "--max", "0", "--output", "json")
+
+    def read() -> dict[str, int]:
+        found = json.loads(session.run(argv, env=env, timeout=LOOK).raw)
+        return {one["name"]: int(one["revision"]) for one in found if one["name"] == one["namespace"]}
+
+    return retried(read, lambda error: isinstance(error, CommandError) and transient_command(error))

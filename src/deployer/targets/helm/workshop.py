@@ -1,0 +1,66 @@
+"""What the targets of one run share: sessions, and charts with their dependencies, each made once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from deployer.helm.charts import ChartFolders
+from deployer.helm.command import Helm
+from deployer.helm.sources import ChartSource
+from deployer.secrets.private import private_folder
+from deployer.targets.credentials.session import Sessions
+
+
+class Workshop:
+    """Lives as long as the run; all that it wrote goes when it is closed. Safe to use from several threads."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.env = env
+        self.sessions = Sessions(env)
+        self._stack = ExitStack()
+        self._lock = threading.Lock()
+        self._made: tuple[Helm, ChartFolders, Path] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.sessions.close()
+        self._stack.close()
+
+    @property
+    def helm(self) -> Helm:
+        """The helm command.
+
+        :raises CommandError: there is none.
+        """
+        return self._make()[0]
+
+    @property
+    def homes(self) -> Path:
+        """Below which Helm keeps its own files."""
+        return self._make()[2]
+
+    def chart(self, source: ChartSource) -> Path:
+        """The chart's folder, its dependencies built once.
+
+        :raises DeployerError: they cannot be.
+        """
+        return self._make()[1].prepared(source).folder
+
+    def _make(self) -> tuple[Helm, ChartFolders, Path]:
+        with self._lock:
+            if self._made is None:
+                # Charts are no secret, and a memory-backed folder is often small.
+                folder = self._stack.enter_context(private_folder(in_memory=False))
+                helm = Helm.find(self.env, folder / "helm")
+                self._made = helm, ChartFolders(folder / "charts", helm), folder / "helm"
+            return self._made
