@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deployer.cli.context import Context
 from deployer.cli.selection import parse_releases
-from deployer.cli.wiring import checkers, levels, local_target, targets
+from deployer.cli.wiring import checkers, levels, local_target, take_inputs, targets
 from deployer.errors import EXIT_INTERRUPTED, DeployerError
 from deployer.fleet.cluster import Provider
 from deployer.plan.build import only as part_of
@@ -27,7 +27,6 @@ from deployer.rollout.origin import Origin
 from deployer.rollout.prepare import resume_options
 from deployer.rollout.results import RolloutResult
 from deployer.rollout.runner import Rollout, carry_out_plan
-from deployer.targets.helm.target import HelmTarget
 
 
 def start(context: Context, plan: Plan, args: argparse.Namespace) -> int:
@@ -81,11 +80,7 @@ def _check_plan(context: Context, plan: Plan) -> None:
     """Everything that would fail for all is found before anything starts."""
     for release in plan.releases:
         context.fleet.release(release.id)
-    wired = targets(context, {release.id.cluster for release in plan.releases})
-    for release in plan.releases:
-        target = wired[release.id.cluster]
-        if isinstance(target, HelmTarget):
-            target.check(release.id)
+    take_inputs(context, plan.by_id)
 
 
 def _agreed(plan: Plan) -> bool:

@@ -187,10 +187,12 @@ class HelmTarget:
         return replace(seen, healthy=not waiting, detail=detail)
 
     def check(self, release: ReleaseId) -> None:
-        """Find what would fail before anything is done: a file named secret that is not encrypted.
+        """Find what would fail before anything is done: inputs that cannot be read, a secret that is not encrypted.
 
-        :raises SecretError: there is one.
+        :raises DeployerError: there is one.
         """
+        self.desired.digest(release)
+        self.desired.sources.source(self.desired.release(release), skip_encrypted=True)
         for path in secret_files(self.desired.release(release)):
             check_encrypted(self.desired.fleet.tree, path)
 
