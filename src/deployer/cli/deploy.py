@@ -44,7 +44,11 @@ def _plan_options(group: argparse._ArgumentGroup) -> None:
         "--rollout-id", metavar="ID", help="take part in this rollout; processes that share it share its locks"
     )
     group.add_argument(
-        "--resume", nargs="?", const="", metavar="ID", help="go on with a rollout that was cut (default: the last one)"
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="ID",
+        help="go on with this rollout (default: the last one that was cut)",
     )
     group.add_argument("--retry-failed", action="store_true", help="with --resume: try what had failed once more")
 

@@ -55,10 +55,11 @@ def resume(context: Context, args: argparse.Namespace) -> int:
 
 
 def _last(context: Context) -> str:
+    """The last rollout that was cut or interrupted; where there is none the last, which is then told about."""
     rollouts = history(context.state)
     if not rollouts:
         raise DeployerError("there is no rollout to resume", hint="Start one: deployer deploy --all")
-    return rollouts[0].id
+    return next((one.id for one in rollouts if one.record and one.record.unfinished), rollouts[0].id)
 
 
 def _options(context: Context, args: argparse.Namespace) -> Options:

@@ -113,5 +113,5 @@ def next_steps(result: RolloutResult) -> list[str]:
             f"      mend it, then: deployer deploy {first.cluster}{again}",
         ]
     if any(release.outcome is Outcome.CANCELLED for release in result.releases):
-        return ["Next: deployer deploy --resume"]
+        return [f"Next: deployer deploy --resume {result.rollout}"]
     return []
