@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer.changes.difference import ABSENT, KeyChange, key_changes, same
-from deployer.changes.inputs import InputReader, Inputs, Part, readable
+from deployer.changes.inputs import InputReader, Inputs, Part
 from deployer.changes.paths import Reasons, affected_by_paths
 from deployer.changes.reasons import Reason, Rule
 from deployer.errors import FleetError
@@ -15,7 +15,7 @@ from deployer.fleet import jsonnet
 from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet, Release, cluster_file, is_encrypted
 from deployer.fleet.settings import FILE as SETTINGS_FILE
-from deployer.fleet.tree import Tree
+from deployer.fleet.tree import AbsentError, Tree
 
 NAMED = 3  # keys that a reason names before it counts
 
@@ -49,7 +49,8 @@ class Comparison:
 class Affected:
     """Compares the fleet with what it was.
 
-    :param changed: the paths that differ, where they are known: releases that read none of them are not looked at.
+    :param changed: the paths that differ, where they are known: releases that read none of them are not looked at. To
+        be given only where no symbolic link and no submodule stands on either side: nothing else decides but digests.
     :param reader: reads the fleet as it is now; given where it has read some of it already.
     """
 
@@ -92,10 +93,13 @@ class Affected:
         earlier = self.before.releases.get(release.id)
         if earlier is None:
             return Comparison(release.id, None, after, (Reason(Rule.NEW, "new in the fleet"),))
-        before = readable(lambda: self._old.inputs(earlier))
-        if before is None:
-            reason = Reason(Rule.NEW, "could not be read before")
+        try:
+            before = self._old.inputs(earlier)
+        except AbsentError as error:
+            reason = Reason(Rule.CHART, f"{error.message}: {error.place}", (str(error.place),))
             return Comparison(release.id, None, after, (reason,))
+        except FleetError:
+            return Comparison(release.id, None, after, (Reason(Rule.NEW, "could not be read before"),))
         if before.digest == after.digest:
             return Comparison(release.id, before, after, ())
         reasons = tuple(sorted(set(self._reasons(earlier, release, before, after, whole))))

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from posixpath import dirname, join, normpath
 from typing import Any, Protocol
 
+from deployer.errors import FleetError
+
 MAX_LINKS = 40  # symbolic links on the way to one file; what Linux takes
 
 
@@ -34,6 +36,10 @@ class Tree(Protocol):
     def ignored(self, path: str) -> bool:
         """Whether what stands there only happens to: git ignores it, so no other clone has it."""
         ...
+
+
+class AbsentError(FleetError):
+    """A file of a submodule whose commit is not in this clone."""
 
 
 def follow(path: str, link: Callable[[str], str | None]) -> tuple[str, ...]:
