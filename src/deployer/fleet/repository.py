@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from posixpath import join, normpath
 from typing import Any, Literal
 
@@ -255,23 +256,37 @@ def load_fleet(tree: Tree) -> Fleet:
 
     :raises FleetError: no fleet here, or a file cannot be used; :class:`CombinedError` with all of them at once.
     """
+    fleet, errors = load_what_can_be(tree)
+    raise_all(errors)
+    return fleet
+
+
+def load_what_can_be(tree: Tree) -> tuple[Fleet, list[DeployerError]]:
+    """The fleet without the files that cannot be used, and what is wrong with those.
+
+    :raises FleetError: no fleet here.
+    """
     tree = Inside(tree)
-    settings, findings = load_settings(tree)
+    errors: list[DeployerError] = []
+    settings, findings = Settings(), list[Misfit]()
+    try:
+        settings, findings = load_settings(tree)
+    except DeployerError as error:
+        errors.append(error)
     folders = cluster_folders(tree)
     if not folders and not tree.is_file(SETTINGS_FILE):
         raise FleetError(
             f"no fleet here: there is no {CLUSTERS}/<cluster>/cluster.yaml",
             hint="Go to its folder, name it with --fleet DIR, or make one with: deployer init DIR",
         )
-    clusters, documents, errors = {}, {}, []
+    clusters, documents = {}, {}
     for folder in folders:
         try:
             clusters[folder], documents[folder], found = load_cluster(tree, folder, settings)
             findings += found
         except DeployerError as error:
             errors.append(error)
-    raise_all(errors)
-    return Fleet(tree, settings, clusters, documents, tuple(findings))
+    return Fleet(tree, settings, clusters, documents, tuple(findings)), errors
 
 
 def cluster_folders(tree: Tree) -> list[str]:
@@ -303,13 +318,13 @@ def load_cluster(tree: Tree, folder: str, settings: Settings) -> tuple[Cluster, 
     document = load(tree.read(path), path)
     reader = Reader(document, settings.extra_keys)
     cluster = reader.require(reader.read(Cluster, document.data))
-    _check_names(document, cluster)
-    _check_canaries(document, cluster)
-    raise_all(_check_paths(document, folder, cluster, settings))
+    checks = (_check_names(document, cluster), _check_canaries(document, cluster))
+    if errors := [*chain(*checks, _check_paths(document, folder, cluster, settings))]:
+        raise_all([*errors, *(misfit.error() for misfit in reader.findings)])
     return cluster, document, reader.findings
 
 
-def _check_names(document: Document, cluster: Cluster) -> None:
+def _check_names(document: Document, cluster: Cluster) -> Iterator[FleetError]:
     """What would make two releases one: without these no plan has a meaning."""
     seen: dict[str, int] = {}
     for index, hub in enumerate(cluster.hubs):
@@ -322,11 +337,11 @@ def _check_names(document: Document, cluster: Cluster) -> None:
             wrong = f"{hub.name!r} is also the name of hubs[{seen[hub.name]}]"
         if wrong:
             at = (*hub.at, "name")
-            raise SchemaError(f"{dotted(at)}: {wrong}", document.place(at), key=dotted(at))
+            yield SchemaError(f"{dotted(at)}: {wrong}", document.place(at), key=dotted(at))
         seen[hub.name] = index
 
 
-def _check_canaries(document: Document, cluster: Cluster) -> None:
+def _check_canaries(document: Document, cluster: Cluster) -> Iterator[FleetError]:
     """Production hubs that stand behind each other could never start."""
     staging = {hub.name: hub.effective_stage is Stage.STAGING for hub in cluster.hubs}
     for hub in cluster.hubs:
@@ -334,7 +349,7 @@ def _check_canaries(document: Document, cluster: Cluster) -> None:
             if not staging.get(name, True):
                 at = (*hub.at, "canary")
                 hint = "Give that hub `stage: staging`, or name another."
-                raise SchemaError(f"{dotted(at)}: {name!r} is no staging hub", document.place(at), hint, key=dotted(at))
+                yield SchemaError(f"{dotted(at)}: {name!r} is no staging hub", document.place(at), hint, key=dotted(at))
 
 
 def _check_paths(document: Document, folder: str, cluster: Cluster, settings: Settings) -> Iterator[FleetError]:

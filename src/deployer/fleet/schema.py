@@ -195,7 +195,9 @@ class Reader:
         if value is None:
             other = _called(raw)
             other += " of other things" if spec.kind.name.startswith(f"{other} of") else ""
-            self.errors.append(Misfit(self.document, here, f"must be {spec.kind.name}, not {other}"))
+            self.errors.append(
+                Misfit(self.document, here, f"must be {spec.kind.name}, not {other}{_quoting(spec, raw)}")
+            )
         elif spec.kind.models:
             return self._models(spec.kind, value, here)
         return value
@@ -222,7 +224,9 @@ class Reader:
         :raises CombinedError: it could not be made; all reasons at once.
         """
         if value is None or self.errors:
-            raise CombinedError("the file cannot be used", errors=tuple(misfit.error() for misfit in self.errors))
+            # An unknown key may well be the missing one, misspelt.
+            misfits = (*self.errors, *self.findings)
+            raise CombinedError("the file cannot be used", errors=tuple(misfit.error() for misfit in misfits))
         return value
 
 
@@ -230,6 +234,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """``; did you mean …?``, or "" where no known name is near."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def _quoting(spec: Key, raw: Any) -> str:
+    """YAML takes ``no``, ``1.10`` and the like for other things than text."""
+    return "; quote it if it is meant as text" if spec.kind is TEXT and isinstance(raw, (bool, int, float)) else ""
 
 
 def _called(value: Any) -> str:

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from deployer.errors import DeployerError, flattened
 from deployer.fleet.chart_schema import Schemas, check_schemas
 from deployer.fleet.cluster import LABEL, Cluster, Hub, Provider
-from deployer.fleet.effective import Effective
+from deployer.fleet.effective import Effective, look
 from deployer.fleet.findings import Finding, finding, in_order, of_error
 from deployer.fleet.helm_yaml import Path
 from deployer.fleet.housekeeping import locks, secrets, unused
 from deployer.fleet.ids import ReleaseId, Stage
 from deployer.fleet.policy import policy
 from deployer.fleet.repository import Fleet, Release, canaries_of, is_encrypted
-from deployer.fleet.schema import dotted
+from deployer.fleet.schema import TEXT, dotted, keys_of
 from deployer.fleet.silences import Silences
 from deployer.fleet.values import Values
 
@@ -28,9 +28,9 @@ def validate(fleet: Fleet, wanted: Iterable[ReleaseId] = ()) -> list[Finding]:
     return in_order(_Validation(fleet, frozenset(wanted)).findings())
 
 
-def what_cannot_be_read(error: DeployerError) -> list[Finding]:
+def what_cannot_be_read(errors: Iterable[DeployerError]) -> list[Finding]:
     """What loading a fleet says, as findings."""
-    return in_order(map(of_error, flattened(error)))
+    return in_order(of_error(single) for error in errors for single in flattened(error))
 
 
 class _Validation:
@@ -118,8 +118,20 @@ class _Checks:
             yield self._found("cluster-name", ("name",), f"{cluster.name!r} is not the folder's name, {self.folder!r}")
         if cluster.connection is None:
             yield self._found("provider-block", ("provider",), f"the block {cluster.provider}: is missing")
+        yield from self._changed_numbers()
         for hub in cluster.hubs:
             yield from self._hub(hub)
+
+    def _changed_numbers(self) -> Iterator[Finding]:
+        """Numbers where text is wanted that YAML reads as others than are written: ``account: 0123`` is 83."""
+        document = self.fleet.documents[self.folder]
+        lines = self.fleet.tree.read(document.path).decode(errors="replace").splitlines()
+        for model in filter(None, (self.cluster, self.cluster.connection, self.cluster.support, *self.cluster.hubs)):
+            for name, key in keys_of(type(model)).items():
+                at = (*model.at, name)
+                number, line = look(document.data, at), document.place(at).line
+                if key.kind is TEXT and type(number) is int and str(number) not in lines[line - 1]:
+                    yield self._found("schema", at, f"is read as the number {number}: quote it")
 
     def _hub(self, hub: Hub) -> Iterator[Finding]:
         if not re.fullmatch(LABEL, hub.name):
