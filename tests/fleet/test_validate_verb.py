@@ -28,7 +28,6 @@ hubs:
   helm_chart_values_files:
   - ocean.values.yaml
   - bad.values.yaml
-  canary: [stagin]
 - name: coral
   helm_chart: basehub
   helm_chart_values_files: []
@@ -40,14 +39,13 @@ FINDINGS = [
     f"{REEF}/cluster.yaml:6: support.helm_chart_values_files[0]: no such file: {REEF}/gone.values.yaml",
     f"{REEF}/cluster.yaml:9: hubs[0].domain: staging.example.org is also the domain of reef/Ocean",
     f"{REEF}/cluster.yaml:12: hubs[1].name: 'Ocean' cannot name a namespace",
+    f"{REEF}/cluster.yaml:14: hubs[1].helm_chart: no such chart: helm-charts/nochart/Chart.yaml is missing",
     f"{REEF}/cluster.yaml:15: hubs[1].helm_chart_value_files: unknown key; did you mean helm_chart_values_files?",
-    f"{REEF}/cluster.yaml:19: hubs[1].canary: no hub 'stagin' on this cluster",
-    f"{REEF}/cluster.yaml:20: hubs[2]: hub coral has no domain",
-    f"{REEF}/cluster.yaml:23: hubs[2].chart_override: no such file: {REEF}/gone.Chart.yaml",
+    f"{REEF}/cluster.yaml:19: hubs[2]: hub coral has no domain",
+    f"{REEF}/cluster.yaml:22: hubs[2].chart_override: no such file: {REEF}/gone.Chart.yaml",
     f"{REEF}/coral.values.yaml: no release lists this values file",
     f"{REEF}/gone.Chart.yaml: no such chart: the file is missing",
     f"{REEF}/support.values.yaml: no release lists this values file",
-    "helm-charts/nochart/Chart.yaml: no such chart: the file is missing",
 ]
 
 

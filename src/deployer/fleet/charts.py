@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,8 +81,10 @@ def _folder(repository: str, chart_folder: str) -> str:
 class Charts:
     """The charts of one tree, each read once."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, missing: Callable[[str], FleetError | None] = lambda _folder: None) -> None:
+        """``missing`` may say more of a folder that holds no chart: who names it."""
         self.tree = tree
+        self._missing = missing
         self._read: dict[tuple[str, str], Chart] = {}
 
     def get(self, folder: str, file: str = "") -> Chart:
@@ -91,6 +93,8 @@ class Charts:
         :raises FleetError: see :func:`read_chart`.
         """
         if (folder, file) not in self._read:
+            if not file and not self.tree.is_file(f"{folder}/Chart.yaml") and (error := self._missing(folder)):
+                raise error
             self._read[folder, file] = read_chart(self.tree, folder, file)
         return self._read[folder, file]
 

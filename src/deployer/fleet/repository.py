@@ -16,7 +16,7 @@ from deployer.fleet.cluster import Cluster, Hub, Provider, Support
 from deployer.fleet.helm_yaml import Document, Path, load
 from deployer.fleet.ids import SUPPORT, ReleaseId, Stage
 from deployer.fleet.inside import Inside, OutsideError, leaves
-from deployer.fleet.schema import Misfit, Model, Reader, SchemaError, dotted, keys_of
+from deployer.fleet.schema import Misfit, Model, Reader, SchemaError, dotted, keys_of, nearest
 from deployer.fleet.settings import FILE as SETTINGS_FILE
 from deployer.fleet.settings import Settings
 from deployer.fleet.tree import Tree
@@ -68,7 +68,7 @@ class Fleet:
     charts: Charts = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "charts", Charts(self.tree))
+        object.__setattr__(self, "charts", Charts(self.tree, self._missing_chart))
 
     @cached_property
     def releases(self) -> Mapping[ReleaseId, Release]:
@@ -108,6 +108,22 @@ class Fleet:
 
     def chart_folder(self, chart: str) -> str:
         return normpath(join(self.settings.charts, chart))
+
+    def missing_chart(self, release: Release) -> SchemaError:
+        """What to say where a release's chart is not there: at the line that names it, with the nearest there is."""
+        entry = release.hub or release.cluster.support
+        at: Path = (*entry.at, "helm_chart") if entry else ()
+        folder = normpath(self.settings.charts)
+        known = [name for name in self.tree.children(folder) if self.tree.is_file(f"{folder}/{name}/Chart.yaml")]
+        near = nearest(release.chart.removeprefix(f"{folder}/"), known)
+        message = f"{dotted(at)}: no such chart: {release.chart}/Chart.yaml is missing{near}"
+        hint = "" if near else f"There are: {', '.join(sorted(known)) or 'none'}"
+        place = self.documents[release.id.cluster].place(at)
+        return SchemaError(message, place, hint, key=dotted(at), rule="chart")
+
+    def _missing_chart(self, folder: str) -> FleetError | None:
+        """That for the first release whose chart was to stand in this folder, if one's was."""
+        return next((self.missing_chart(one) for one in self._releases() if one.chart == folder), None)
 
     def release(self, wanted: ReleaseId) -> Release:
         """One release.
@@ -342,14 +358,17 @@ def _check_names(document: Document, cluster: Cluster) -> Iterator[FleetError]:
 
 
 def _check_canaries(document: Document, cluster: Cluster) -> Iterator[FleetError]:
-    """Production hubs that stand behind each other could never start."""
+    """Production hubs that stand behind each other could never start, and one behind no hub would not be guarded."""
     staging = {hub.name: hub.effective_stage is Stage.STAGING for hub in cluster.hubs}
     for hub in cluster.hubs:
         for name in canaries_of(cluster, hub):
-            if not staging.get(name, True):
-                at = (*hub.at, "canary")
-                hint = "Give that hub `stage: staging`, or name another."
-                yield SchemaError(f"{dotted(at)}: {name!r} is no staging hub", document.place(at), hint, key=dotted(at))
+            if staging.get(name):
+                continue
+            at = (*hub.at, "canary")
+            what, hint = f"{name!r} is no staging hub", "Give that hub `stage: staging`, or name another."
+            if name not in staging:
+                what, hint = f"no hub {name!r} on this cluster", f"It has: {', '.join(sorted(staging))}"
+            yield SchemaError(f"{dotted(at)}: {what}", document.place(at), hint, key=dotted(at), rule="canary")
 
 
 def _check_paths(document: Document, folder: str, cluster: Cluster, settings: Settings) -> Iterator[FleetError]:

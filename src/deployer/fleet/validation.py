@@ -14,7 +14,7 @@ from deployer.fleet.helm_yaml import Path
 from deployer.fleet.housekeeping import locks, secrets, unused
 from deployer.fleet.ids import ReleaseId, Stage
 from deployer.fleet.policy import policy
-from deployer.fleet.repository import Fleet, Release, canaries_of, is_encrypted
+from deployer.fleet.repository import Fleet, Release, is_encrypted
 from deployer.fleet.schema import TEXT, dotted, keys_of
 from deployer.fleet.silences import Silences
 from deployer.fleet.values import Values
@@ -142,22 +142,17 @@ class _Checks:
         yield from self._domain(hub)
 
     def _canaries(self, hub: Hub) -> Iterator[Finding]:
-        at, others = (*hub.at, "canary"), {other.name for other in self.cluster.hubs}
-        for name in canaries_of(self.cluster, hub):
-            if name not in others:
-                has = f"It has: {', '.join(sorted(others))}"
-                yield self._found("canary", at, f"no hub {name!r} on this cluster", has)
         if hub.canary and hub.effective_stage is Stage.STAGING:
-            yield self._found("canary", at, "a staging hub stands behind no canary")
+            yield self._found("canary", (*hub.at, "canary"), "a staging hub stands behind no canary")
 
     def _domain(self, hub: Hub) -> Iterator[Finding]:
         first = self.domains.get(hub.domain)
         if hub.domain and first != ReleaseId(self.folder, hub.name):
             yield self._found("domain-twice", (*hub.at, "domain"), f"{hub.domain} is also the domain of {first}")
 
-    def _found(self, rule: str, at: Path, message: str, hint: str | None = None) -> Finding:
+    def _found(self, rule: str, at: Path, message: str) -> Finding:
         place = self.fleet.documents[self.folder].place(at)
-        return finding(rule, place, dotted(at), message, hint=hint, release=self._concerned(at))
+        return finding(rule, place, dotted(at), message, release=self._concerned(at))
 
     def _concerned(self, at: Path) -> ReleaseId | None:
         hubs = [ReleaseId(self.folder, hub.name) for hub in self.cluster.hubs if hub.at and hub.at == at[:2]]
@@ -186,6 +181,8 @@ def _files(fleet: Fleet, release: Release) -> Iterator[Finding]:
 
 def _chart(fleet: Fleet, release: Release) -> list[Finding]:
     """The chart of a release is there, with all that it depends on by path."""
+    if not release.chart_override and not fleet.tree.is_file(f"{release.chart}/Chart.yaml"):
+        return [of_error(fleet.missing_chart(release), release=release.id)]
     return _caught(lambda: fleet.charts.closure(release.chart, release.chart_override), "chart")
 
 
