@@ -42,7 +42,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
     else:
         from deployer.reports.status import show_status
 
-        show_status({release: (stages[release], seen) for release, seen in found.items()})
+        gone = found.keys() - context.fleet.releases.keys()
+        show_status({release: (stages[release], seen) for release, seen in found.items()}, gone)
     return EXIT_OK if all(one is not None for one in each) else EXIT_USER_ERROR
 
 

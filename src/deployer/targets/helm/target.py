@@ -109,7 +109,14 @@ class HelmTarget:
         with self._at_work(release, Control(QUICK)) as work:
             work.confirm(revision, self._made.pop(release, None))
 
-    def rollback(self, release: ReleaseId, *, control: Control, revision: int | None = None) -> Upgrade | None:
+    def rollback(
+        self,
+        release: ReleaseId,
+        *,
+        control: Control,
+        revision: int | None = None,
+        reason: str = "",  # noqa: ARG002 - Helm has no place for it
+    ) -> Upgrade | None:
         with self._at_work(release, control) as work:
             done = work.roll_back(revision)
         return self._with_url(release, done) if done else None
