@@ -6,6 +6,7 @@ Paths are relative to the fleet's folder, which may be any folder of the reposit
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,7 +32,10 @@ class WorkTree:
 
     def read(self, path: str) -> bytes:
         try:
-            return Path(f"{self.root}/{path}").read_bytes()  # a path that starts with "/" is below the root too
+            file = Path(f"{self.root}/{path}")  # a path that starts with "/" is below the root too
+            if not stat.S_ISREG(mode := file.stat().st_mode) and not stat.S_ISDIR(mode):
+                raise FleetError("no regular file: reading it could wait forever", Place(path), "Put a file there.")
+            return file.read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise FileNotFoundError(path) from None
         except OSError as error:
