@@ -23,6 +23,7 @@ from deployer.fleet.charts import Chart
 from deployer.fleet.helm_yaml import load
 from deployer.fleet.ignore import FILE as IGNORE_FILE
 from deployer.fleet.ignore import Ignore
+from deployer.fleet.listed import check_values_files
 from deployer.fleet.repository import Fleet, Release, cluster_file, is_encrypted
 from deployer.fleet.tree import files_below
 from deployer.fleet.values import Values, merge, read_values
@@ -33,6 +34,7 @@ _UNREAD = frozenset({"README.md", IGNORE_FILE})
 _NO_INPUTS = frozenset({"at", "silence"})  # where an entry stands, and what is for `validate` alone
 _COMPUTING = (".jsonnet", ".libsonnet")
 # Of a lock file: when it was written says nothing about what it locks.
+MISSING = "missing"  # the content of a file that is not there
 _LOCK_NOISE = frozenset({"generated"})
 
 
@@ -62,10 +64,13 @@ class Inputs:
 
 
 class InputReader:
-    """Reads the inputs of a fleet's releases; what releases share is read once."""
+    """Reads the inputs of a fleet's releases; what releases share is read once.
 
-    def __init__(self, fleet: Fleet) -> None:
-        self.fleet = fleet
+    :param then: it is a fleet of the past: values files that were missing are no error any more.
+    """
+
+    def __init__(self, fleet: Fleet, *, then: bool = False) -> None:
+        self.fleet, self._then = fleet, then
         self._shared: dict[object, Any] = {}
 
     def inputs(self, release: Release) -> Inputs:
@@ -117,6 +122,8 @@ class InputReader:
 
     def _values(self, release: Release) -> Iterator[tuple[str, Part]]:
         """Plain layers merged with their neighbours, and between them the bytes of encrypted ones, in order."""
+        if not self._then:
+            check_values_files(self.fleet, release)
         for number, run in enumerate(self._runs(release)):
             plain = self._is_plain(run[0])
             content: Any = merge(self.layer(release, path) for path in run) if plain else self._bytes(run[0])
@@ -128,6 +135,13 @@ class InputReader:
 
     def _is_plain(self, path: str) -> bool:
         return not is_encrypted(path) and self.fleet.tree.is_file(path)
+
+    def plain(self, release: Release) -> Values:
+        """All plain values files as one.
+
+        :raises FleetError: one cannot be parsed.
+        """
+        return merge(self.layer(release, path) for path in release.values_files if self._is_plain(path))
 
     def layer(self, release: Release, path: str) -> Values:
         """One plain values file as it stands in the merge.
@@ -219,7 +233,7 @@ class InputReader:
             try:
                 return hashlib.sha256(self.fleet.tree.read(path)).hexdigest()
             except FileNotFoundError:
-                return "missing"
+                return MISSING
 
         found: str = self._once(("bytes", path), read)
         return found

@@ -17,6 +17,7 @@ from deployer.cli import rendering
 from deployer.cli.context import Context
 from deployer.errors import DeployerError
 from deployer.fleet.ids import ReleaseId
+from deployer.fleet.listed import check_values_files
 from deployer.fleet.repository import Fleet, cluster_folders, load_fleet
 from deployer.fleet.tree import Tree
 from deployer.plan.build import build_plan, everything
@@ -82,6 +83,8 @@ def _reasons(
     """The releases with their reasons, and those that there were before, where that is known."""
     fleet = context.fleet
     if options.all:
+        for release in fleet.releases.values():
+            check_values_files(fleet, release)
         return everything(fleet), ()
     if options.since is not None:
         return _since(context, options.since)

@@ -50,11 +50,21 @@ def read_chart(tree: Tree, folder: str, file: str = "") -> Chart:
     data = document.data
     if not isinstance(data, dict) or not isinstance(data.get("name"), str):
         raise FleetError("not a Chart.yaml: it must be a map with a name", Place(file))
-    entries = data.get("dependencies") or []
+    document = _requirements(tree, folder) or document
+    entries = document.data.get("dependencies") or []
     if not isinstance(entries, list):
         raise FleetError("dependencies: must be a list", document.place(("dependencies",)))
     dependencies = tuple(_dependency(document, i, entry, folder) for i, entry in enumerate(entries))
     return Chart(folder, file, data["name"], dependencies)
+
+
+def _requirements(tree: Tree, folder: str) -> Document | None:
+    """Where charts of ``apiVersion: v1`` name their dependencies; Helm reads it whatever the version, and it wins."""
+    file = f"{folder}/requirements.yaml"
+    if not tree.is_file(file):
+        return None
+    document = load(tree.read(file), file)
+    return document if isinstance(document.data, dict) and "dependencies" in document.data else None
 
 
 def _dependency(document: Document, index: int, entry: Any, folder: str) -> Dependency:
