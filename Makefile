@@ -59,7 +59,7 @@ tools:  ## Helm, a control plane and KWOK for the tests, built once from their G
 test: $(VENV)/installed-dev tools  ## all tests: pure ones, git repositories, real hubs, a real browser, a workflow runner, real control planes
 	$(BIN)/python -m pytest tests/architecture tests/unit tests/fleet tests/actions/test_lint.py -n 2 -q
 	$(call lane,tests/local)
-	$(BIN)/python -m pytest tests/actions/test_workflow_runs.py -q -x
+	$(call lane,tests/actions/test_workflow_runs.py)
 	$(call lane,tests/kubernetes)
 
 test-kubernetes: $(VENV)/installed-dev tools  ## the tests on Kubernetes: control planes on this machine, KWOK for nodes

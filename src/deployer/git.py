@@ -6,14 +6,15 @@ Paths are relative to the fleet's folder, which may be any folder of the reposit
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from deployer.errors import CommandError, FleetError, Place
-from deployer.fleet.tree import follow
+from deployer.fleet.tree import AbsentError, follow
 
 if TYPE_CHECKING:  # most plans by files need no git at all, and none of what runs it
     from deployer.process import Result
@@ -31,7 +32,10 @@ class WorkTree:
 
     def read(self, path: str) -> bytes:
         try:
-            return Path(f"{self.root}/{path}").read_bytes()  # a path that starts with "/" is below the root too
+            file = Path(f"{self.root}/{path}")  # a path that starts with "/" is below the root too
+            if not stat.S_ISREG(mode := file.stat().st_mode) and not stat.S_ISDIR(mode):
+                raise FleetError("no regular file: reading it could wait forever", Place(path), "Put a file there.")
+            return file.read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise FileNotFoundError(path) from None
         except OSError as error:
@@ -56,6 +60,10 @@ class WorkTree:
     def ignored(self, path: str) -> bool:
         return path in self._ignored or f"{path}/" in self._ignored
 
+    def indirect(self, path: str) -> bool:
+        """Whether a path that git lists is or leads through a symbolic link, or is a repository of its own."""
+        return self.trail(path) != (path,) or (Path(f"{self.root}/{path}").is_dir())
+
     def link(self, path: str) -> str | None:
         """Where a symbolic link leads; None for anything else."""
         try:
@@ -67,6 +75,7 @@ class WorkTree:
 # Set where git calls us from a hook: they would make it look at another repository than the folder's own.
 _REDIRECTS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE"})
 _HEAD = b"# branch.oid "  # of `git status`
+_FETCH = "Fetch it: git submodule update --init, with the submodule's whole history."
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8", "LANGUAGE": "C"}
 
 
@@ -145,7 +154,8 @@ class Repository:
         :raises FleetError: no such revision.
         """
         commit = self.resolve(since)
-        words = ["diff", "--name-only", "--no-renames", "--no-ext-diff", "--relative", "-z", commit, "--", "."]
+        words = ["diff", "--name-only", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", "--relative", "-z"]
+        words += [commit, "--", "."]
         tracked = self.git(*words).raw
         untracked = self.git("ls-files", "--others", "--exclude-standard", "-z", "--", ".").raw
         return sorted({_text(name) for name in (tracked + untracked).split(b"\0") if name})
@@ -157,7 +167,20 @@ class Repository:
             found = self.git(*words, check=False)
         except CommandError:
             return frozenset()
-        return frozenset(_text(name) for name in found.raw.split(b"\0") if name) if found.ok else frozenset()
+        own = frozenset(_text(name) for name in found.raw.split(b"\0") if name) if found.ok else frozenset()
+        return own.union(*(self._ignored_in(module) for module in self._modules())) if found.ok else own
+
+    def _modules(self) -> list[str]:
+        """The submodules below the folder that are here; git is asked only where something says that there are any."""
+        top = next((one for one in (self.folder, *self.folder.parents) if (one / ".git").exists()), self.folder)
+        if not (top / ".gitmodules").exists():
+            return []
+        listed = self.git("ls-files", "--stage", "-z", "--", ".", check=False).raw.split(b"\0")
+        paths = [_text(entry.partition(b"\t")[2]) for entry in listed if entry.startswith(b"160000 ")]
+        return [path for path in paths if (self.folder / path / ".git").exists()]
+
+    def _ignored_in(self, module: str) -> frozenset[str]:
+        return frozenset(f"{module}/{name}" for name in Repository(self.folder / module, self.env).ignored())
 
     def at(self, revision: str, changed: Collection[str] | None = None) -> GitTree:
         """The files below the folder as they were.
@@ -174,6 +197,14 @@ def _text(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
 
 
+class Entry(NamedTuple):
+    """A file of a commit: its object, whether it is a symbolic link, and the submodule that it is of ("" for none)."""
+
+    blob: str
+    link: bool
+    module: str = ""
+
+
 @dataclass(frozen=True)
 class GitTree:
     """The files of one commit, straight from git's object store; nothing is checked out.
@@ -186,19 +217,42 @@ class GitTree:
     beside: WorkTree | None = None
     changed: frozenset[str] = frozenset()
     _contents: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+    _modules: dict[str, GitTree | None] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
-    def _entries(self) -> dict[str, tuple[str, bool]]:
-        """Path → object id, and whether it is a symbolic link; for all below the folder."""
+    def _entries(self) -> dict[str, Entry]:
+        """All below the folder; of submodules what their commit holds, where they are fetched."""
         prefix = self.repository.prefix
         raw = self.repository.git("ls-tree", "-r", "-z", "--full-tree", self.commit, "--", prefix or ".").raw
-        found = {}
+        found: dict[str, Entry] = {}
         for entry in raw.split(b"\0"):
             head, tab, name = entry.partition(b"\t")
-            if tab and b" blob " in head:
-                mode, _kind, blob = head.split()
-                found[_text(name).removeprefix(prefix)] = blob.decode(), mode == b"120000"
+            if not tab:
+                continue
+            mode, kind, blob = head.split()
+            path = _text(name).removeprefix(prefix)
+            if kind == b"blob":
+                found[path] = Entry(blob.decode(), mode == b"120000")
+            elif kind == b"commit":
+                found |= self._of_module(path, blob.decode())
         return found
+
+    def _of_module(self, path: str, commit: str) -> dict[str, Entry]:
+        """The files of a submodule; none where that commit is not here."""
+        repository = Repository(self.repository.folder / path, self.repository.env)
+        here = (repository.folder / ".git").exists()  # else git would take the repository around it
+        if not here or not repository.git("cat-file", "-e", f"{commit}^{{commit}}", check=False).ok:
+            self._modules[path] = None
+            return {}
+        inner = self._modules[path] = GitTree(repository, commit)
+        return {f"{path}/{name}": Entry(one.blob, one.link, path) for name, one in inner._entries.items()}
+
+    @property
+    def indirect(self) -> bool:
+        """Whether a file may be read by a name that is not among ``changed``: there are links or submodules."""
+        known = any(entry.link for entry in self._entries.values()) or bool(self._modules)
+        beside = self.beside
+        return known or (beside is not None and any(map(beside.indirect, self.changed)))
 
     @cached_property
     def _folders(self) -> dict[str, set[str]]:
@@ -213,7 +267,8 @@ class GitTree:
         return follow(path, self._link)
 
     def _link(self, path: str) -> str | None:
-        if not self._entries.get(path, ("", False))[1]:
+        entry = self._entries.get(path)
+        if entry is None or not entry.link:
             return None
         return self._content(path).decode("utf-8", "surrogateescape")
 
@@ -226,19 +281,25 @@ class GitTree:
     def read(self, path: str) -> bytes:
         end = self._end(path)
         if end not in self._entries:
+            if module := self._absent(end):
+                raise AbsentError("in a submodule whose commit is not in this clone", Place(module), _FETCH)
             raise FileNotFoundError(path)
         return self._content(end)
 
     def _content(self, path: str) -> bytes:
         if path not in self._contents and not self._found_beside(path):
+            module = self._entries[path].module
+            if module and (inner := self._modules[module]) is not None:
+                return inner._content(path[len(module) + 1 :])  # noqa: SLF001 - one of our own
             self._fetch([path, *self._worth_reading(path)])
         return self._contents[path]
 
     def _found_beside(self, path: str) -> bool:
-        if self.beside is None or path in self.changed:
+        entry = self._entries[path]
+        if self.beside is None or path in self.changed or entry.module in self.changed:
             return False
         try:
-            target = self.beside.link(path) if self._entries[path][1] else None
+            target = self.beside.link(path) if entry.link else None
             self._contents[path] = self.beside.read(path) if target is None else os.fsencode(target)
         except FileNotFoundError:  # git was told not to have it on disk
             return False
@@ -247,13 +308,14 @@ class GitTree:
     def _worth_reading(self, path: str) -> list[str]:
         """What else to read in one go: a process for each file would take a hundred times as long."""
         top = path.split("/", 1)[0]
+        own = [other for other, entry in self._entries.items() if not entry.module]
         if self.beside is not None:
-            return [other for other in self._entries if other in self.changed]
-        return [other for other in self._entries if other.startswith(f"{top}/")]
+            return [other for other in own if other in self.changed]
+        return [other for other in own if other.startswith(f"{top}/")]
 
     def _fetch(self, wanted: list[str]) -> None:
         paths = list(dict.fromkeys(wanted))
-        asked = "".join(f"{self._entries[path][0]}\n" for path in paths).encode()
+        asked = "".join(f"{self._entries[path].blob}\n" for path in paths).encode()
         raw = self.repository.git("cat-file", "--batch", stdin=asked).raw
         start = 0
         for path in paths:
@@ -263,7 +325,14 @@ class GitTree:
             start = end + size + 2
 
     def is_file(self, path: str) -> bool:
-        return self._end(path) in self._entries
+        end = self._end(path)
+        return end in self._entries or bool(self._absent(end))  # who reads it learns that it is not here
+
+    def _absent(self, path: str) -> str:
+        """The submodule that a path is in, where its commit is not in this clone; else ""."""
+        lacking = (module for module, inner in self._modules.items() if inner is None)
+        return next((module for module in lacking if path.startswith(f"{module}/")), "")
 
     def children(self, folder: str) -> list[str]:
-        return sorted(self._folders.get(self._end(folder), ()))
+        end = self._end(folder)
+        return sorted(self._folders.get("" if end == "." else end, ()))

@@ -102,3 +102,11 @@ def test_a_folder_that_git_does_not_trust_says_what_git_says(tmp_path: Path) -> 
         Repository(world.root, world.env | {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}).resolve("HEAD")
     assert "is not in a git repository" not in str(caught.value)
     assert "dubious ownership" in str(caught.value)
+
+
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.yaml")
+    tree = WorkTree(tmp_path)
+    assert not tree.is_file("a.yaml")
+    with pytest.raises(FleetError, match="no regular file"):
+        tree.read("a.yaml")

@@ -114,3 +114,12 @@ def test_outside_of_github_actions(world: World, env: dict[str, str], message: s
     said = world.run("plan", "--all", "--format", "github", **env)
     assert (said.code, said.out) == (1, "")
     assert said.err.startswith(f"deployer: {message}")
+
+
+@pytest.mark.parametrize("columns", [20, 40, 59])
+def test_reasons_are_whole_on_a_narrow_terminal(world: World, columns: int) -> None:
+    said = world.run("plan", "--since", "HEAD", COLUMNS=str(columns))
+    lines = said.out.splitlines()
+    assert all(len(line) <= columns for line in lines)
+    assert lines[0].startswith("reef/staging")
+    assert "values←ocean.values.yaml:aadded:1" in "".join(said.out.split())

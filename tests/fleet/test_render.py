@@ -310,3 +310,15 @@ def test_an_override_and_computed_values_count(tmp_path: Path) -> None:
     world.write(f"{REEF}/override.yaml", contents[f"{REEF}/override.yaml"].replace("0.1.0", "0.2.0"))
     world.write("helm-charts/basehub/values.jsonnet", contents["helm-charts/basehub/values.jsonnet"])
     assert world.exact()[1] == ["reef/ocean"]
+
+
+def test_a_plain_file_of_a_domain_is_read_as_it_is(tmp_path: Path) -> None:
+    entry = hub("ocean", helm_chart_values_files=["ocean.values.yaml"], domain_override_file="domain.yaml")
+    contents = reef() | {f"{REEF}/domain.yaml": "domain: elsewhere.example.org\n"}
+    contents[f"{REEF}/cluster.yaml"] = json.dumps(cluster("reef", [hub("staging", domain="s.example.org"), entry]))
+    contents["deployer.yaml"] = contents.get("deployer.yaml", "") + "\njsonnet: {ext_vars: {DOMAIN: hub.domain}}\n"
+    world = HelmWorld(tmp_path, contents)
+    world.write(OCEAN, UNUSED)
+    said = world.run("plan", "--since", world.base, "--exact", "--format", "json")
+    assert (said.code, said.err) == (0, "")
+    assert [named(one) for one in json.loads(said.out)["dropped"]] == ["reef/ocean"]

@@ -261,7 +261,6 @@ TABLE: dict[str, tuple[Edit, str]] = {
         ),
         "reef/staging reef/coral",
     ),
-    "values moved away": (move(f"{REEF}/coral.values.yaml", f"{REEF}/c.yaml"), "reef/staging reef/coral"),
     "files in another order": (
         entry("coral", put("helm_chart_values_files", to=["coral.values.yaml", "common.values.yaml"])),
         "reef/staging reef/coral",
@@ -397,6 +396,8 @@ def test_why_names_every_key_and_why_not_what_is_the_same(world: InProcess) -> N
     assert "a8 added: 1" in why
     assert "more" not in why
     same, _ = world.said("plan", "--since", world.base, "--why-not", "reef/ocean")
+    assert same.startswith(f"reef/ocean is planned: --why says what differs from {world.base}.\n")
+    assert f"  cluster.yaml (entry) ← {REEF}/cluster.yaml\n  cluster.yaml (connection) ← " in same
     assert f"  chart ← {BASE}/templates/one.yaml\n" in same
     assert f"  values ← {REEF}/enc-ocean.secret.yaml\n" in same
     assert "common.values.yaml" not in same
@@ -437,6 +438,88 @@ def test_a_release_that_could_not_be_read_before_is_planned(world: InProcess) ->
     world.write(f"{REEF}/coral.values.yaml", "a: 1\n")
     _, err = world.said("plan", "--since", world.base, code=1)
     assert f"{REEF}/ocean.values.yaml:2:1: not YAML" in err
+
+
+def test_values_that_are_listed_and_missing(world: InProcess) -> None:
+    path = world.root / REEF / "coral.values.yaml"
+    path.unlink()
+    for words in (["--since", world.base], ["--all"]):
+        _, err = world.said("plan", *words, code=1)
+        assert f"{REEF}/coral.values.yaml: no such values file: reef/coral lists it" in err
+        assert "deployer validate" in err
+    path.mkdir()
+    (path / "x").touch()
+    assert "is a folder, no values file" in world.said("plan", "--all", code=1)[1]
+    (path / "x").unlink()
+    path.rmdir()
+    broken = world.commit()
+    world.write(f"{REEF}/coral.values.yaml", "b: 1\n")
+    assert world.reasons("--since", broken)["reef/coral"] == [f"values ← {REEF}/coral.values.yaml: b added: 1"]
+
+
+OCEANS = ["common.values.yaml", "ocean.values.yaml", "enc-ocean.secret.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "what"),
+    [
+        (["common.values.yaml", "enc-ocean.secret.yaml", "ocean.values.yaml"], "encrypted file moved"),
+        (["common.values.yaml", "ocean.values.yaml"], "encrypted file removed"),
+    ],
+)
+def test_an_encrypted_file_between_plain_ones_says_nothing_of_their_keys(
+    world: InProcess, listed: list[str], what: str
+) -> None:
+    world.write(f"{REEF}/ocean.values.yaml", "a: 1\n")
+    base = world.commit()
+    entry("ocean", put("helm_chart_values_files", to=listed))(world)
+    chain = f"values ← {REEF}/enc-ocean.secret.yaml ← {REEF}/cluster.yaml"
+    cluster_reason, values_reason = sorted(world.reasons("--since", base)["reef/ocean"])
+    assert values_reason == f"{chain}: {what}"
+    names = [", ".join(OCEANS), ", ".join(listed)]
+    assert "***" not in cluster_reason
+    assert names[1] in cluster_reason or "helm_chart_values_files[" in cluster_reason
+
+
+def test_types_and_names_of_files_are_shown(world: InProcess) -> None:
+    entry("", put("aws", "key", to="enc-other.secret.json"))(world)
+    world.write(f"{REEF}/coral.values.yaml", 'b: "1"\nc: {d: 2, e: [1, {f: 1, g: 2}]}\n')
+    reasons = world.reasons()["reef/coral"]
+    assert f"cluster.yaml ← {REEF}/cluster.yaml: key enc-key.secret.json → enc-other.secret.json" in reasons
+    assert f'values ← {REEF}/coral.values.yaml: b 1 → "1"' in reasons
+
+
+def test_a_readme_and_jsonnet_count_where_templates_read_files(world: InProcess) -> None:
+    world.write(f"{CHARTS}/own/templates/x.yaml", '{{ .Files.Get "README.md" }}')
+    world.write(f"{CHARTS}/own/README.md", "one")
+    base = world.commit()
+    for path in (f"{CHARTS}/own/README.md", f"{CHARTS}/own/parts.libsonnet"):
+        world.write(path, (world.root / path).read_text() + "\n")
+        assert world.planned("--since", base) == world.planned(path) == ["reef/staging", "reef/tide"]
+        world.git("checkout", "-q", ".")
+
+
+def test_dependencies_in_requirements(world: InProcess) -> None:
+    world.write(f"{CHARTS}/own/Chart.yaml", "apiVersion: v1\nname: own\n")
+    world.write(f"{CHARTS}/own/requirements.yaml", "dependencies: [{name: common, repository: 'file://../common'}]\n")
+    world.write(f"{CHARTS}/common/Chart.yaml", "apiVersion: v1\nname: common\n")
+    base = world.commit()
+    world.write(f"{CHARTS}/common/templates/x.yaml", "kind: A\n")
+    path = f"{CHARTS}/common/templates/x.yaml"
+    assert world.planned("--since", base) == world.planned(path) == ["reef/staging", "reef/tide"]
+
+
+def test_a_folder_is_all_that_is_below(world: InProcess) -> None:
+    assert world.planned(f"{CHARTS}/own/") == world.planned(f"{CHARTS}/own/templates") == ["reef/staging", "reef/tide"]
+    assert world.planned("lib") == ["reef/staging", "reef/tide"]
+    assert " ".join(world.planned(str(world.root))) == ALL
+
+
+def test_paths_that_end_in_nul(world: InProcess) -> None:
+    listed = world.top.parent / "listed"
+    listed.write_bytes(b"lib/two.libsonnet\0")
+    assert "add -0" in world.said("plan", "--files-from", str(listed), code=1)[1]
+    assert world.planned("--files-from", str(listed), "-0") == ["reef/staging", "reef/tide"]
 
 
 class TestByState:

@@ -28,7 +28,6 @@ hubs:
   helm_chart_values_files:
   - ocean.values.yaml
   - bad.values.yaml
-  canary: [stagin]
 - name: coral
   helm_chart: basehub
   helm_chart_values_files: []
@@ -40,14 +39,13 @@ FINDINGS = [
     f"{REEF}/cluster.yaml:6: support.helm_chart_values_files[0]: no such file: {REEF}/gone.values.yaml",
     f"{REEF}/cluster.yaml:9: hubs[0].domain: staging.example.org is also the domain of reef/Ocean",
     f"{REEF}/cluster.yaml:12: hubs[1].name: 'Ocean' cannot name a namespace",
+    f"{REEF}/cluster.yaml:14: hubs[1].helm_chart: no such chart: helm-charts/nochart/Chart.yaml is missing",
     f"{REEF}/cluster.yaml:15: hubs[1].helm_chart_value_files: unknown key; did you mean helm_chart_values_files?",
-    f"{REEF}/cluster.yaml:19: hubs[1].canary: no hub 'stagin' on this cluster",
-    f"{REEF}/cluster.yaml:20: hubs[2]: hub coral has no domain",
-    f"{REEF}/cluster.yaml:23: hubs[2].chart_override: no such file: {REEF}/gone.Chart.yaml",
+    f"{REEF}/cluster.yaml:19: hubs[2]: hub coral has no domain",
+    f"{REEF}/cluster.yaml:22: hubs[2].chart_override: no such file: {REEF}/gone.Chart.yaml",
     f"{REEF}/coral.values.yaml: no release lists this values file",
     f"{REEF}/gone.Chart.yaml: no such chart: the file is missing",
     f"{REEF}/support.values.yaml: no release lists this values file",
-    "helm-charts/nochart/Chart.yaml: no such chart: the file is missing",
 ]
 
 
@@ -114,13 +112,56 @@ def test_what_cannot_be_loaded_is_a_finding_too(world: World) -> None:
     world.write("config/clusters/atoll/cluster.yaml", "name: [\n")
     said = world.run("validate")
     assert said.code == 1
-    assert said.err == "the fleet cannot be read: 3 findings so far\n"
+    atoll = "config/clusters/atoll/cluster.yaml"
+    assert said.err == (
+        f"0 hubs on 0 clusters: 3 errors; not looked further, for it cannot be read: {atoll}, {REEF}/cluster.yaml\n"
+    )
     assert [line.split(": ")[0] for line in said.out.splitlines()] == [
         "config/clusters/atoll/cluster.yaml:2:1",
         f"{REEF}/cluster.yaml:2",
         f"{REEF}/cluster.yaml:3",
     ]
     assert len(json.loads(world.run("validate", "--format", "json").out)) == 3
+
+
+def test_what_cannot_be_read_hides_nothing_else(wrong: World) -> None:
+    atoll = "config/clusters/atoll/cluster.yaml"
+    wrong.write(atoll, "name: [\n")
+    wrong.write("deployer.yaml", "limits: 3\n")
+    said = wrong.run("validate")
+    assert said.code == 1
+    found = [line for line in said.out.splitlines() if line.startswith(("config/", "helm-charts/"))]
+    assert found[0].startswith(f"{atoll}:2:1: not YAML")
+    assert all(line.startswith(expected) for line, expected in zip(found[1:], FINDINGS, strict=False))
+    assert "deployer.yaml:1: limits: must be a map" in said.out
+    assert "bad.values.yaml:2:1: not YAML" in said.out
+    assert said.err.endswith(f"not looked further, for it cannot be read: {atoll}, deployer.yaml\n")
+    one = wrong.run("validate", "atoll")
+    assert (one.code, one.out.count("[unreadable]")) == (1, 1)
+    assert one.err == "cluster atoll cannot be read: 2 findings so far\n"
+    assert atoll not in wrong.run("validate", "reef").out
+
+
+def test_all_that_is_wrong_with_one_cluster_yaml(world: World) -> None:
+    text = (
+        "name: reef\nprovider: local\nx: 1\nhubs:\n"
+        "- {name: a, helm_chart: basehub, helm_chart_values_files: [../../../../b]}\n"
+        "- {name: a, helm_chart: basehub, helm_chart_values_files: [], canary: [a]}\n"
+    )
+    world.write(f"{REEF}/cluster.yaml", text)
+    said = world.run("validate", "reef").out
+    for part in ("x: unknown key", "hubs[0].helm_chart_values_files[0]: ", "hubs[1].name: 'a' is also", "[1].canary:"):
+        assert part in said
+    world.write(f"{REEF}/cluster.yaml", text + "  display_name: no\n".replace("  ", "- "))
+    assert "hubs[2].display_name: must be text, not false; quote it if" in world.run("validate", "reef").out
+
+
+def test_a_number_that_yaml_reads_as_another(world: World) -> None:
+    text = "name: reef\nprovider: aws\naws:\n  clusterName: 12\n  region: r\n  account: 0123\nhubs: []\n"
+    world.write(f"{REEF}/cluster.yaml", text)
+    said = world.run("validate", "reef").out
+    assert f"{REEF}/cluster.yaml:6: aws.account: is read as the number 83: quote it [schema]" in said
+    assert "clusterName" not in said
 
 
 def test_one_hub_of_a_fleet_that_is_wrong_elsewhere(wrong: World) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer.changes.difference import ABSENT, KeyChange, key_changes, same
-from deployer.changes.inputs import InputReader, Inputs, Part, readable
+from deployer.changes.inputs import MISSING, InputReader, Inputs, Part
 from deployer.changes.paths import Reasons, affected_by_paths
 from deployer.changes.reasons import Reason, Rule
 from deployer.errors import FleetError
@@ -15,10 +15,13 @@ from deployer.fleet import jsonnet
 from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet, Release, cluster_file, is_encrypted
 from deployer.fleet.settings import FILE as SETTINGS_FILE
-from deployer.fleet.tree import Tree
+from deployer.fleet.tree import AbsentError, Tree
 
 NAMED = 3  # keys that a reason names before it counts
 
+_FILES = frozenset(
+    {"helm_chart_values_files", "chart_override", "domain_override_file", "key", "file"}
+)  # of cluster.yaml
 _WHAT = {
     Rule.CLUSTER: "cluster.yaml",
     Rule.VALUES: "values",
@@ -49,7 +52,8 @@ class Comparison:
 class Affected:
     """Compares the fleet with what it was.
 
-    :param changed: the paths that differ, where they are known: releases that read none of them are not looked at.
+    :param changed: the paths that differ, where they are known: releases that read none of them are not looked at. To
+        be given only where no symbolic link and no submodule stands on either side: nothing else decides but digests.
     :param reader: reads the fleet as it is now; given where it has read some of it already.
     """
 
@@ -62,7 +66,7 @@ class Affected:
         reader: InputReader | None = None,
     ) -> None:
         self.before, self.after = before, after
-        self._old, self._new = InputReader(before), reader or InputReader(after)
+        self._old, self._new = InputReader(before, then=True), reader or InputReader(after)
         self._candidates = None if changed is None else self._readers(list(changed))
 
     def _readers(self, changed: list[str]) -> frozenset[ReleaseId]:
@@ -92,10 +96,13 @@ class Affected:
         earlier = self.before.releases.get(release.id)
         if earlier is None:
             return Comparison(release.id, None, after, (Reason(Rule.NEW, "new in the fleet"),))
-        before = readable(lambda: self._old.inputs(earlier))
-        if before is None:
-            reason = Reason(Rule.NEW, "could not be read before")
+        try:
+            before = self._old.inputs(earlier)
+        except AbsentError as error:
+            reason = Reason(Rule.CHART, f"{error.message}: {error.place}", (str(error.place),))
             return Comparison(release.id, None, after, (reason,))
+        except FleetError:
+            return Comparison(release.id, None, after, (Reason(Rule.NEW, "could not be read before"),))
         if before.digest == after.digest:
             return Comparison(release.id, before, after, ())
         reasons = tuple(sorted(set(self._reasons(earlier, release, before, after, whole))))
@@ -104,9 +111,14 @@ class Affected:
     def _reasons(
         self, earlier: Release, release: Release, before: Inputs, after: Inputs, whole: bool
     ) -> Iterator[Reason]:
+        names = before.parts.keys() | after.parts.keys()
+        if _cut(before) != _cut(after):
+            recut = list(self._recut_reasons(earlier, release, whole))
+            yield from recut
+            names = {name for name in names if not (recut and name.startswith("values:"))}
         differing = [
             (old, new)
-            for name in sorted(before.parts.keys() | after.parts.keys())
+            for name in sorted(names)
             if _differs(old := before.parts.get(name), new := after.parts.get(name))
         ]
         # A file that came or went only because something else says so is not what a person looks for.
@@ -116,6 +128,21 @@ class Affected:
             else:
                 yield self._part_reason(release, old, new, whole)
 
+    def _recut_reasons(self, earlier: Release, release: Release, whole: bool) -> Iterator[Reason]:
+        """Where encrypted files came, went or moved: what differs in all plain ones together, and those themselves."""
+        old, new = self._old.plain(earlier), self._new.plain(release)
+        yield from self._by_file(earlier, release, key_changes(old, new), whole)
+        for file in dict.fromkeys((*earlier.values_files, *release.values_files)):
+            if not is_encrypted(file):
+                continue
+            if file not in earlier.values_files or file not in release.values_files:
+                what = "removed" if file in earlier.values_files else "added"
+                yield self._reason(release, Rule.VALUES, file, f"encrypted file {what}")
+            elif _ahead(earlier, release, file) != _ahead(release, earlier, file):
+                yield self._reason(release, Rule.VALUES, file, "encrypted file moved")
+            elif self._path_differs(file):
+                yield self._reason(release, Rule.VALUES, file, "")
+
     def _telling(self, old: Part | None, new: Part | None) -> bool:
         part = new or old
         return part is None or (old is not None and new is not None) or self._path_differs(part.file)
@@ -123,9 +150,13 @@ class Affected:
     def _values_reasons(
         self, earlier: Release, release: Release, old: Part | None, new: Part | None, whole: bool
     ) -> Iterator[Reason]:
+        changes = key_changes(old.content if old else {}, new.content if new else {})
+        return self._by_file(earlier, release, changes, whole)
+
+    def _by_file(self, earlier: Release, release: Release, found: Iterable[KeyChange], whole: bool) -> Iterator[Reason]:
         """A reason for each file that made a key differ."""
         by_file: dict[str, list[KeyChange]] = {}
-        for change in key_changes(old.content if old else {}, new.content if new else {}):
+        for change in found:
             by_file.setdefault(self._culprit(earlier, release, change.path), []).append(change)
         for file, changes in by_file.items():
             yield self._reason(release, Rule.VALUES, file, _named(changes, whole))
@@ -154,8 +185,11 @@ class Affected:
         if old is None or new is None:
             return self._reason(release, part.rule, part.file, "added" if old is None else "removed")
         if old.opaque or new.opaque:
-            return self._reason(release, part.rule, part.file, "")
-        return self._reason(release, part.rule, part.file, _named(list(key_changes(old.content, new.content)), whole))
+            return self._reason(release, part.rule, part.file, "was missing" if old.content == MISSING else "")
+        changes = list(key_changes(old.content, new.content))
+        if part.rule is Rule.CLUSTER:
+            changes = [one._replace(files=bool(one.path) and one.path[0] in _FILES) for one in changes]
+        return self._reason(release, part.rule, part.file, _named(changes, whole))
 
     def _reason(self, release: Release, rule: Rule, file: str, what: str) -> Reason:
         """The chain from what changed to the release: the file may only lead to it, by a link or an import."""
@@ -175,6 +209,18 @@ class Affected:
 
     def _path_differs(self, path: str) -> bool:
         return _content(self.before.tree, path) != _content(self.after.tree, path)
+
+
+def _cut(inputs: Inputs) -> list[str]:
+    """Into which runs encrypted files cut a release's values."""
+    values = [part for part in inputs.parts.values() if part.rule is Rule.VALUES]
+    return [part.file if is_encrypted(part.file) else "" for part in values]
+
+
+def _ahead(release: Release, other: Release, file: str) -> list[str]:
+    """Of the files that two releases have in common, those that one lists before a file."""
+    ahead = release.values_files[: release.values_files.index(file)]
+    return [path for path in ahead if path in other.values_files]
 
 
 def _below(value: Any, key: str) -> Any:
@@ -213,4 +259,8 @@ def _named(changes: list[KeyChange], whole: bool) -> str:
 
 def why_not(comparison: Comparison) -> list[str]:
     """One line for each input that was compared and found the same."""
-    return [f"{_WHAT[part.rule]} ← {part.file}" for name in comparison.same if (part := comparison.after.parts[name])]
+    parts = comparison.after.parts
+    return [
+        f"{_WHAT[parts[name].rule]}{f' ({name})' if name in ('entry', 'connection') else ''} ← {parts[name].file}"
+        for name in comparison.same
+    ]

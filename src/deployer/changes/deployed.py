@@ -71,15 +71,40 @@ def loads(text: str, path: str) -> dict[ReleaseId, Deployed]:
 
     :raises DeployerError: it is none.
     """
-    hint = "Without a state: --since REV compares with a revision, --all takes everything."
     try:
         data = json.loads(text)
-        if data["version"] != VERSION:
-            raise DeployerError(f"version {data['version']!r} of the state is not known", Place(path), hint)
-        entries = data["releases"].items()
-        return {ReleaseId.parse(name): Deployed(str(one["revision"]), str(one["digest"])) for name, one in entries}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DeployerError(f"not a state file: {type(error).__name__}: {error}", Place(path), hint) from None
+    except json.JSONDecodeError as error:
+        raise DeployerError(f"not JSON: {error.msg}", Place(path, error.lineno, error.colno), _HINT) from None
+    except RecursionError:
+        raise _wrong(path, "it is nested too deep") from None
+    if not isinstance(data, dict):
+        raise _wrong(path, "it must be a JSON object")
+    if data.get("version") != VERSION:
+        has = f"version {data['version']!r} is not known" if "version" in data else "version is missing"
+        raise _wrong(path, f"{has}; it must be {VERSION}")
+    entries = data.get("releases")
+    if not isinstance(entries, dict):
+        raise _wrong(path, f"releases {'must be a JSON object' if 'releases' in data else 'is missing'}")
+    return dict(_entry(path, name, entry) for name, entry in entries.items())
+
+
+_HINT = "Without a state: --since REV compares with a revision, --all takes everything."
+
+
+def _entry(path: str, name: str, entry: object) -> tuple[ReleaseId, Deployed]:
+    if not isinstance(entry, dict):
+        raise _wrong(path, f"releases.{name} must be a JSON object")
+    for key in Deployed._fields:
+        if not isinstance(entry.get(key), str):
+            raise _wrong(path, f"releases.{name}.{key} {'must be text' if key in entry else 'is missing'}")
+    try:
+        return ReleaseId.parse(name), Deployed(entry["revision"], entry["digest"])
+    except ValueError as error:
+        raise _wrong(path, str(error)) from None
+
+
+def _wrong(path: str, what: str) -> DeployerError:
+    return DeployerError(f"not a state file: {what}", Place(path), _HINT)
 
 
 def dumps(deployed: Mapping[ReleaseId, Deployed]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from deployer.fleet.masking import MASK, printable, shown
 
 ABSENT: Any = object()
+_FILE = re.compile(r"[\w./-]{0,200}\.(ya?ml|json|jsonnet)|")
 
 
 class KeyChange(NamedTuple):
@@ -17,6 +19,7 @@ class KeyChange(NamedTuple):
     path: tuple[str, ...]
     before: Any
     after: Any
+    files: bool = False  # what stands here are names of files: no secret, whatever they are called
 
     @property
     def name(self) -> str:
@@ -24,13 +27,24 @@ class KeyChange(NamedTuple):
 
     def __str__(self) -> str:
         if self.before is ABSENT:
-            return f"{self.name} added: {shown(self.after, self.path)}"
+            return f"{self.name} added: {self._shown(self.after)}"
         if self.after is ABSENT:
-            return f"{self.name} removed: was {shown(self.before, self.path)}"
-        before, after = shown(self.before, self.path), shown(self.after, self.path)
+            return f"{self.name} removed: was {self._shown(self.before)}"
+        before, after = self._shown(self.before), self._shown(self.after)
+        if before == after != MASK and isinstance(self.before, str) is not isinstance(self.after, str):
+            before, after = (
+                f'"{text}"' if isinstance(value, str) else text
+                for text, value in ((before, self.before), (after, self.after))
+            )
         if before == after != MASK:
             return f"{self.name} differs in what is too long to show"
         return f"{self.name} {before} → {after}"
+
+    def _shown(self, value: Any) -> str:
+        names = value if isinstance(value, (list, tuple)) else [value]
+        if self.files and all(isinstance(name, str) and _FILE.fullmatch(name) for name in names):
+            return ", ".join(names) or "none"
+        return shown(value, self.path)
 
 
 def key_changes(before: Any, after: Any, path: tuple[str, ...] = ()) -> Iterator[KeyChange]:

@@ -17,12 +17,13 @@ from typing import Any
 
 from deployer.changes.digest import digest
 from deployer.changes.reasons import Rule
-from deployer.errors import FleetError
 from deployer.fleet import jsonnet
+from deployer.fleet.chart_files import uses_files
 from deployer.fleet.charts import Chart
 from deployer.fleet.helm_yaml import load
 from deployer.fleet.ignore import FILE as IGNORE_FILE
 from deployer.fleet.ignore import Ignore
+from deployer.fleet.listed import check_values_files
 from deployer.fleet.repository import Fleet, Release, cluster_file, is_encrypted
 from deployer.fleet.tree import files_below
 from deployer.fleet.values import Values, merge, read_values
@@ -33,6 +34,7 @@ _UNREAD = frozenset({"README.md", IGNORE_FILE})
 _NO_INPUTS = frozenset({"at", "silence"})  # where an entry stands, and what is for `validate` alone
 _COMPUTING = (".jsonnet", ".libsonnet")
 # Of a lock file: when it was written says nothing about what it locks.
+MISSING = "missing"  # the content of a file that is not there
 _LOCK_NOISE = frozenset({"generated"})
 
 
@@ -62,10 +64,13 @@ class Inputs:
 
 
 class InputReader:
-    """Reads the inputs of a fleet's releases; what releases share is read once."""
+    """Reads the inputs of a fleet's releases; what releases share is read once.
 
-    def __init__(self, fleet: Fleet) -> None:
-        self.fleet = fleet
+    :param then: it is a fleet of the past: values files that were missing are no error any more.
+    """
+
+    def __init__(self, fleet: Fleet, *, then: bool = False) -> None:
+        self.fleet, self._then = fleet, then
         self._shared: dict[object, Any] = {}
 
     def inputs(self, release: Release) -> Inputs:
@@ -117,6 +122,8 @@ class InputReader:
 
     def _values(self, release: Release) -> Iterator[tuple[str, Part]]:
         """Plain layers merged with their neighbours, and between them the bytes of encrypted ones, in order."""
+        if not self._then:
+            check_values_files(self.fleet, release)
         for number, run in enumerate(self._runs(release)):
             plain = self._is_plain(run[0])
             content: Any = merge(self.layer(release, path) for path in run) if plain else self._bytes(run[0])
@@ -128,6 +135,13 @@ class InputReader:
 
     def _is_plain(self, path: str) -> bool:
         return not is_encrypted(path) and self.fleet.tree.is_file(path)
+
+    def plain(self, release: Release) -> Values:
+        """All plain values files as one.
+
+        :raises FleetError: one cannot be parsed.
+        """
+        return merge(self.layer(release, path) for path in release.values_files if self._is_plain(path))
 
     def layer(self, release: Release, path: str) -> Values:
         """One plain values file as it stands in the merge.
@@ -153,7 +167,9 @@ class InputReader:
     def _chart(self, release: Release, chart: Chart) -> Iterator[tuple[str, Part]]:
         replaced = {f"{chart.folder}/{name}" for name in ("Chart.yaml", "Chart.lock")}
         overridden = bool(release.chart_override) and chart.folder == release.chart
-        for name, part in self._once(("chart", chart.folder), lambda: dict(self._chart_files(chart.folder))).items():
+        whole = any(self._uses_files(one.folder) for one in self._closure(release))
+        read = self._once(("chart", chart.folder, whole), lambda: dict(self._chart_files(chart.folder, whole=whole)))
+        for name, part in read.items():
             if not (overridden and part.file in replaced):
                 yield name, part
         if path := self._computed(chart.folder):
@@ -165,13 +181,18 @@ class InputReader:
         path = f"{folder}/{name}"
         return path if name and self.fleet.tree.is_file(path) else ""
 
-    def _chart_files(self, folder: str) -> Iterator[tuple[str, Part]]:
-        tree, computing = self.fleet.tree, self._computing(folder)
+    def _uses_files(self, folder: str) -> bool:
+        return bool(self._once(("uses files", folder), lambda: uses_files(self.fleet.tree, folder)))
+
+    def _chart_files(self, folder: str, *, whole: bool) -> Iterator[tuple[str, Part]]:
+        """The files of a chart; with ``whole`` also those that count only where templates read files by themselves."""
+        tree = self.fleet.tree
+        unread = {IGNORE_FILE} if whole else _UNREAD | {path[len(folder) + 1 :] for path in self._computing(folder)}
         rules = f"{folder}/{IGNORE_FILE}"
         ignore = Ignore(tree.read(rules).decode(errors="replace").splitlines() if tree.is_file(rules) else ())
         for path in files_below(tree, folder):
             inner = path[len(folder) + 1 :]
-            if inner in _UNREAD or path in computing or ignore.ignores(inner):
+            if inner in unread or ignore.ignores(inner):
                 continue
             parsed = _PARSED.fullmatch(inner) is not None
             content = self._parsed(path) if parsed else self._bytes(path)
@@ -181,7 +202,7 @@ class InputReader:
         """Files of a chart that only compute its values: what they say counts, once it is computed."""
         path = self._computed(folder)
         read = jsonnet.imports(self.fleet.tree, path) if path else ()
-        return frozenset(file for file in read if file.endswith(_COMPUTING))
+        return frozenset(file for file in read if file.startswith(f"{folder}/") and file.endswith(_COMPUTING))
 
     def _parsed(self, path: str) -> Any:
         data = load(self.fleet.tree.read(path), path).data
@@ -212,7 +233,7 @@ class InputReader:
             try:
                 return hashlib.sha256(self.fleet.tree.read(path)).hexdigest()
             except FileNotFoundError:
-                return "missing"
+                return MISSING
 
         found: str = self._once(("bytes", path), read)
         return found
@@ -221,11 +242,3 @@ class InputReader:
         if name not in self._shared:
             self._shared[name] = read()
         return self._shared[name]
-
-
-def readable(act: Callable[[], Inputs]) -> Inputs | None:
-    """The inputs, or None where the fleet of that time cannot be read."""
-    try:
-        return act()
-    except FleetError:
-        return None

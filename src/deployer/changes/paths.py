@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from posixpath import normpath
@@ -9,9 +10,11 @@ from posixpath import normpath
 from deployer.changes.reasons import Reason, Rule
 from deployer.errors import FleetError
 from deployer.fleet import jsonnet
+from deployer.fleet.chart_files import uses_files
 from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet, Release, cluster_file
 from deployer.fleet.settings import FILE as SETTINGS_FILE
+from deployer.fleet.tree import files_below, links_below
 
 Reasons = dict[ReleaseId, tuple[Reason, ...]]
 
@@ -34,17 +37,29 @@ class _Reader:
         self.fleet = fleet
         self.changed = changed
         self.everything = self._rebuild_all()
+        self.settings = self._touched([SETTINGS_FILE])
         self._charts: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def _rebuild_all(self) -> tuple[str, ...]:
         patterns = self.fleet.settings.rebuild_all_on
-        return tuple(sorted(p for p in self.changed if any(fnmatchcase(p, pattern) for pattern in patterns)))
+        named = {p for p in self.changed if any(fnmatchcase(p, pattern) for pattern in patterns)}
+        return tuple(sorted(named | {p for pattern in patterns for p in self._touched(self._matching(pattern))}))
+
+    def _matching(self, pattern: str) -> Iterator[str]:
+        """The files that a pattern names; only the folder in which its first wildcard stands is looked through."""
+        fixed = re.split(r"[*?[]", pattern, maxsplit=1)[0]
+        if fixed == pattern:
+            yield pattern
+            return
+        for path in files_below(self.fleet.tree, fixed.rpartition("/")[0]):
+            if fnmatchcase(path, pattern):
+                yield path
 
     def reasons(self, release: Release) -> Iterator[Reason]:
         if self.everything:
             yield _reason(Rule.FLEET, "a file that touches everything", self.everything)
-        if SETTINGS_FILE in self.changed:
-            yield _reason(Rule.FLEET, "the fleet's settings", (SETTINGS_FILE,))
+        if self.settings:
+            yield _reason(Rule.FLEET, "the fleet's settings", self.settings)
         entry = self._touched([cluster_file(release.id.cluster)])
         if entry:
             yield _reason(Rule.CLUSTER, "cluster.yaml", entry)
@@ -69,7 +84,8 @@ class _Reader:
 
     def _touched(self, paths: Iterable[str]) -> tuple[str, ...]:
         """Those of the changed paths that reading ``paths`` touches: themselves, or what links on the way lead to."""
-        return tuple(sorted({step for path in paths for step in self.fleet.tree.trail(path)} & self.changed))
+        steps = {step for path in paths for step in self.fleet.tree.trail(path)}
+        return tuple(sorted({above for step in steps for above in _prefixes(step)} & self.changed))
 
     def _changed_chart(self, release: Release) -> tuple[str, ...]:
         key = (release.chart, release.chart_override)
@@ -79,10 +95,15 @@ class _Reader:
 
     def _changed_files(self, folder: str, override: str) -> tuple[str, ...]:
         found: set[str] = set()
-        for index, chart_folder in enumerate(self._folders(folder, override)):
-            replaced = {"Chart.yaml", "Chart.lock"} if override and index == 0 else set()
+        folders = self._folders(folder, override)
+        readme = any(uses_files(self.fleet.tree, one) for one in folders)
+        for index, chart_folder in enumerate(folders):
+            unread = {"Chart.yaml", "Chart.lock"} if override and index == 0 else set()
             found |= set(self._touched([chart_folder]))
-            found |= self._below(self.fleet.tree.trail(chart_folder)[-1], replaced | {"README.md"})
+            if not readme:
+                unread |= {"README.md"}
+            found |= self._below(self.fleet.tree.trail(chart_folder)[-1], unread)
+            found |= self._linked(chart_folder, unread)
             found |= self._computed(chart_folder)
         return tuple(sorted(found))
 
@@ -103,12 +124,31 @@ class _Reader:
         prefix = f"{folder}/"
         return {p for p in self.changed if p.startswith(prefix) and p.removeprefix(prefix) not in unread}
 
+    def _linked(self, folder: str, unread: set[str]) -> set[str]:
+        """What is read through the symbolic links in a chart: their targets, and what stands below those."""
+        found = set()
+        for link, trail in links_below(self.fleet.tree, folder):
+            for path in self.changed:
+                step = next((one for one in trail if path == one or path.startswith(f"{one}/")), None)
+                if step is not None and link[len(folder) + 1 :] + path[len(step) :] not in unread:
+                    found.add(path)
+            found |= set(self._touched([link])) if link[len(folder) + 1 :] not in unread else set()
+        return found
+
     def _computed(self, folder: str) -> set[str]:
         name = self.fleet.settings.jsonnet.chart_values
         path = f"{folder}/{name}"
         if not name or not self.fleet.tree.is_file(path):
             return set()
         return set(self._touched(jsonnet.imports(self.fleet.tree, path)))
+
+
+def _prefixes(path: str) -> Iterator[str]:
+    """A path and every folder that it is in: who names a folder means all that is below."""
+    yield "."
+    parts = path.split("/")
+    for depth in range(len(parts)):
+        yield "/".join(parts[: depth + 1])
 
 
 def _reason(rule: Rule, what: str, files: tuple[str, ...]) -> Reason:

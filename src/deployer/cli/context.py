@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from deployer.errors import FleetError
 from deployer.fleet.repository import CLUSTERS, Fleet, load_fleet
 from deployer.fleet.settings import FILE as SETTINGS_FILE
+from deployer.fleet.tree import SnapshotTree, Tree
 from deployer.git import Repository, WorkTree
 
 if TYPE_CHECKING:  # only what compares digests needs the one, only clusters on Kubernetes the other
@@ -66,11 +67,16 @@ class Context:
 
     @cached_property
     def fleet(self) -> Fleet:
-        """The fleet as it is on disk.
+        """The fleet as it is on disk: each file as it was when it was first read, for as long as the call lasts.
 
         :raises FleetError: it cannot be read.
         """
-        return load_fleet(WorkTree(self.root, self.repository.ignored))
+        return load_fleet(self.tree)
+
+    @cached_property
+    def tree(self) -> Tree:
+        """The files of the fleet's folder, read once each."""
+        return SnapshotTree(WorkTree(self.root, self.repository.ignored))
 
     @cached_property
     def inputs(self) -> InputReader:

@@ -21,6 +21,7 @@ from deployer.cli.context import Context
 from deployer.errors import EXIT_OK, DeployerError
 from deployer.plan import codec
 from deployer.plan.build import build_plan, named
+from deployer.plan.build import only as part_of
 from deployer.plan.model import Plan
 
 
@@ -43,7 +44,11 @@ def _plan_options(group: argparse._ArgumentGroup) -> None:
         "--rollout-id", metavar="ID", help="take part in this rollout; processes that share it share its locks"
     )
     group.add_argument(
-        "--resume", nargs="?", const="", metavar="ID", help="go on with a rollout that was cut (default: the last one)"
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="ID",
+        help="go on with this rollout (default: the last one that was cut)",
     )
     group.add_argument(
         "--retry-failed", action="store_true", help="with --resume or --rollout-id: try what had failed once more"
@@ -89,6 +94,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
 
         return resume(context, args)
     plan = _plan(args, context)
+    if args.plan is not None and not args.force:
+        _check_unchanged(plan, args.only, context)
     if args.dry_run:
         from deployer.cli.dry_run import show
 
@@ -134,6 +141,17 @@ def _plan(args: argparse.Namespace, context: Context) -> Plan:
         return selection.selected_plan(args, context)
     wanted = named(context.fleet, args.cluster, args.hubs, support=args.support)
     return build_plan(context.fleet, wanted, revision=context.revision, canaries=not args.no_canary)
+
+
+def _check_unchanged(plan: Plan, only: list[str] | None, context: Context) -> None:
+    """A plan that was reviewed is carried out with what was reviewed.
+
+    :raises DeployerError: its releases are made of something else now.
+    """
+    from deployer.cli.wiring import check_unchanged
+
+    chosen = selection.parse_releases(only)
+    check_unchanged(context, part_of(plan, chosen) if chosen else plan)
 
 
 def read_plan(path: Path) -> Plan:

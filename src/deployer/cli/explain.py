@@ -16,7 +16,7 @@ from deployer.cli.context import Context
 from deployer.cli.selection import parse_release
 from deployer.errors import EXIT_OK
 from deployer.fleet.helm_yaml import Path
-from deployer.fleet.masking import MASK, may_be_secret, shown
+from deployer.fleet.masking import masked, shown
 from deployer.fleet.provenance import NOTHING, Explanation, Provenance, Setter, dotted
 
 WIDTH = 100  # characters of a value
@@ -83,7 +83,7 @@ def _print_json(release: str, found: list[Explanation]) -> None:
         {
             "key": dotted(one.key),
             "set": one.value is not NOTHING,
-            "value": None if one.value is NOTHING else _masked(one.key, one.value),
+            "value": None if one.value is NOTHING else masked(one.value, _names(one.key)),
             "setters": [_setter_json(one, setter) for setter in one.setters],
         }
         for one in found
@@ -99,16 +99,5 @@ def _setter_json(found: Explanation, setter: Setter) -> dict[str, Any]:
         "encrypted": setter.encrypted,
         "default": setter.default,
         "wins": setter is found.winner,
-        "value": None if setter.encrypted else _masked(found.key, setter.value),
+        "value": None if setter.encrypted else masked(setter.value, _names(found.key)),
     }
-
-
-def _masked(key: Path, value: Any) -> Any:
-    """The value with what may be secret in it masked."""
-    if isinstance(value, dict):
-        return {name: _masked((*key, name), inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_masked(key, inner) for inner in value]
-    if isinstance(value, str):
-        return MASK if may_be_secret(_names(key)) or shown(value) == MASK else value
-    return MASK if may_be_secret(_names(key)) and not (value is None or isinstance(value, bool)) else value

@@ -131,6 +131,8 @@ def _explain(args: argparse.Namespace, context: Context) -> int:
         from deployer.changes.affected import why_not
 
         lines = why_not(comparison)
+        if comparison.reasons:
+            print(f"{wanted} is planned: --why says what differs from {args.since}.")
         print(f"{wanted}: {len(lines)} inputs are the same as at {args.since}:")
     else:
         lines = [reason.text for reason in comparison.reasons]

@@ -15,7 +15,7 @@ from deployer.cli.context import Context
 from deployer.cli.wiring import target as target_of
 from deployer.errors import EXIT_OK, DeployerError
 from deployer.fleet.ids import ReleaseId
-from deployer.plan.ports import Control
+from deployer.plan.ports import Control, State
 from deployer.rollout.journal import new_id
 from deployer.targets.helm.target import HelmTarget
 from deployer.targets.local.target import LocalTarget
@@ -36,6 +36,9 @@ def run(args: argparse.Namespace, context: Context) -> int:
         raise DeployerError(
             f"{release} has no earlier good revision", hint=f"Its revisions: {', '.join(map(str, known))}"
         )
+    if args.revision is not None and _is_current(target, release, args.revision):
+        print(f"{release}: revision {args.revision} is the current one; nothing was done.")
+        return EXIT_OK
     limits = context.fleet.settings.limits
     rollout = new_id(datetime.now(UTC), secrets.randbits(24))
     control = Control(limits.timeout, say=lambda text: print(f"… {text}", file=sys.stderr))
@@ -43,8 +46,14 @@ def run(args: argparse.Namespace, context: Context) -> int:
         done = target.rollback(release, control=control, revision=args.revision)
     if done is not None:
         print(f"{release} is back, as revision {done.revision}: {done.url}")
-        print("The repository still says otherwise: the next deploy upgrades it again, unless you change it.")
+        if not target.observe(release).wanted:
+            print("The repository still says otherwise: the next deploy upgrades it again, unless you change it.")
     return EXIT_OK
+
+
+def _is_current(target: LocalTarget | HelmTarget, release: ReleaseId, revision: int) -> bool:
+    seen = target.observe(release)
+    return seen.revision == revision and seen.state is State.RUNNING
 
 
 def _revisions(target: LocalTarget | HelmTarget, release: ReleaseId) -> tuple[list[int], int | None]:

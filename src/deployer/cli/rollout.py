@@ -12,7 +12,7 @@ from pathlib import Path
 from deployer.cli.context import Context
 from deployer.cli.legs import write_record
 from deployer.cli.selection import parse_releases
-from deployer.cli.wiring import checkers, levels, local_target, targets
+from deployer.cli.wiring import checkers, levels, local_target, take_inputs, targets
 from deployer.errors import EXIT_INTERRUPTED, DeployerError
 from deployer.fleet.cluster import Provider
 from deployer.plan.build import only as part_of
@@ -28,7 +28,6 @@ from deployer.rollout.origin import Origin
 from deployer.rollout.prepare import resume_options
 from deployer.rollout.results import RolloutResult
 from deployer.rollout.runner import Rollout, carry_out_plan
-from deployer.targets.helm.target import HelmTarget
 
 
 def start(context: Context, plan: Plan, args: argparse.Namespace) -> int:
@@ -57,10 +56,11 @@ def resume(context: Context, args: argparse.Namespace) -> int:
 
 
 def _last(context: Context) -> str:
+    """The last rollout that was cut or interrupted; where there is none the last, which is then told about."""
     rollouts = history(context.state)
     if not rollouts:
         raise DeployerError("there is no rollout to resume", hint="Start one: deployer deploy --all")
-    return rollouts[0].id
+    return next((one.id for one in rollouts if one.record and one.record.unfinished), rollouts[0].id)
 
 
 def _options(context: Context, args: argparse.Namespace) -> Options:
@@ -83,11 +83,7 @@ def _check_plan(context: Context, plan: Plan) -> None:
     """Everything that would fail for all is found before anything starts."""
     for release in plan.releases:
         context.fleet.release(release.id)
-    wired = targets(context, {release.id.cluster for release in plan.releases})
-    for release in plan.releases:
-        target = wired[release.id.cluster]
-        if isinstance(target, HelmTarget):
-            target.check(release.id)
+    take_inputs(context, plan.by_id)
 
 
 def _agreed(plan: Plan) -> bool:

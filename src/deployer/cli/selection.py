@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from posixpath import join, normpath
@@ -17,7 +17,9 @@ from deployer.cli import rendering
 from deployer.cli.context import Context
 from deployer.errors import DeployerError
 from deployer.fleet.ids import ReleaseId
+from deployer.fleet.listed import check_values_files
 from deployer.fleet.repository import Fleet, cluster_folders, load_fleet
+from deployer.fleet.tree import Tree
 from deployer.plan.build import build_plan, everything, named
 from deployer.plan.model import Plan
 
@@ -84,6 +86,8 @@ def _reasons(
     """The releases with their reasons, and those that there were before, where that is known."""
     fleet = context.fleet
     if options.all:
+        for release in fleet.releases.values():
+            check_values_files(fleet, release)
         return everything(fleet), ()
     if options.since is not None:
         return _since(context, options.since)
@@ -107,10 +111,12 @@ def _since(context: Context, revision: str) -> tuple[Reasons, Iterable[ReleaseId
     from deployer.changes.affected import Affected
 
     changed = context.repository.changed(revision)
-    before = load_before(context, revision, changed)
+    tree = context.repository.at(revision, changed)
+    before = load_before(tree, revision)
     if before is None:
         return affected_by_paths(context.fleet, changed), ()
-    return Affected(before, context.fleet, changed, reader=context.inputs).reasons(), before.releases
+    readers = None if tree.indirect else changed  # through a link a file is read by another name than git's
+    return Affected(before, context.fleet, readers, reader=context.inputs).reasons(), before.releases
 
 
 def named_plan(context: Context, names: Iterable[str]) -> Plan:
@@ -170,13 +176,8 @@ def _fleet_at(context: Context, revision: str) -> Fleet | None:
         return None
 
 
-def load_before(context: Context, revision: str, changed: Collection[str] | None = None) -> Fleet | None:
-    """The fleet at the base revision; None where there was none yet, or none that can be read (said aloud).
-
-    :param changed: the paths that differ from it, where they are known: then less is read.
-    :raises DeployerError: no such revision.
-    """
-    tree = context.repository.at(revision, changed)
+def load_before(tree: Tree, revision: str) -> Fleet | None:
+    """The fleet at the base revision; None where there was none yet, or none that can be read (said aloud)."""
     try:
         return load_fleet(tree) if cluster_folders(tree) else None
     except DeployerError as error:
@@ -192,6 +193,10 @@ def _listed(options: argparse.Namespace, context: Context) -> list[str]:
     if options.files_from is None:
         return []
     raw = sys.stdin.buffer.read() if options.files_from == "-" else _read(context.cwd / options.files_from)
+    if b"\0" in raw and not options.null:
+        raise DeployerError(
+            f"--files-from {options.files_from}: there are NUL bytes in it", hint="If they end its paths, add -0."
+        )
     lines = raw.split(b"\0") if options.null else map(_unquoted, raw.split(b"\n"))
     return [line.decode("utf-8", "surrogateescape") for line in lines if line]
 
@@ -245,5 +250,7 @@ def _below(root: str, path: str, places: Iterable[str]) -> Iterator[str]:
     """The path below ``root``, as seen from each of the places where that gives one."""
     for place in places:
         found = normpath(join(place, path))
-        if found.startswith(f"{root}/"):
+        if found == root:
+            yield "."
+        elif found.startswith(f"{root}/"):
             yield found[len(root) + 1 :]

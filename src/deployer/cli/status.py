@@ -47,7 +47,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
     else:
         from deployer.reports.status import show_status
 
-        show_status({release: (stages[release], seen) for release, seen in found.items()})
+        gone = found.keys() - context.fleet.releases.keys()
+        show_status({release: (stages[release], seen) for release, seen in found.items()}, gone)
     if any(one is None for one in each):
         return EXIT_USER_ERROR
     return EXIT_CHANGES if args.exit_code and any(map(_drifted, found.values())) else EXIT_OK

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import socket
 import sys
 from datetime import UTC, datetime
 
@@ -17,6 +18,8 @@ from deployer.fleet.ids import ReleaseId
 from deployer.plan.ports import Holder
 from deployer.rollout.events import Unlocked
 from deployer.rollout.journal import Journal
+from deployer.rollout.origin import Origin
+from deployer.targets.local.locks import is_stale
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -29,17 +32,33 @@ def run(args: argparse.Namespace, context: Context) -> int:
     target = target_of(context, cluster)
     held = {release: holder for release, holder in target.locks().items() if not name or release.name == name}
     for release, holder in held.items():
-        print(f"{release} is held by {holder}")
+        print(f"{release} is held by {holder}: {LIVES[lives(holder)].format(pid=holder.pid)}")
     if not held:
         print(f"{args.what}: nothing is locked.")
         return EXIT_OK
-    if not args.yes and not _agreed():
+    if not args.yes and any(lives(holder) is not False for holder in held.values()) and not _agreed():
         return EXIT_INTERRUPTED
     for release, holder in held.items():
         target.unlock(release)
         _journal(context, release, holder)
         print(f"{release}: unlocked")
     return EXIT_OK
+
+
+LIVES = {
+    True: "process {pid} is at work",
+    False: "process {pid} is gone, so the lock is stale",
+    None: "whether it is at work cannot be seen from here",
+}
+
+
+def lives(holder: Holder) -> bool | None:
+    """Whether the holder's process is at work; None where that cannot be seen: it is of another host."""
+    if not holder.pid or holder.host != socket.gethostname():
+        return None
+    if holder.started:
+        return not is_stale(holder)
+    return Origin(host=holder.host, pid=holder.pid).alive
 
 
 def _agreed() -> bool:

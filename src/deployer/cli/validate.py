@@ -14,10 +14,10 @@ from collections.abc import Iterable
 
 from deployer import __version__
 from deployer.cli.context import Context
-from deployer.errors import EXIT_OK, EXIT_USER_ERROR, DeployerError, flattened
-from deployer.fleet.findings import Finding, Severity
+from deployer.errors import EXIT_OK, EXIT_USER_ERROR
+from deployer.fleet.findings import Finding, Severity, in_order
 from deployer.fleet.ids import SUPPORT, ReleaseId
-from deployer.fleet.repository import Fleet
+from deployer.fleet.repository import CLUSTERS, Fleet, cluster_folders, load_what_can_be
 from deployer.fleet.validation import validate, what_cannot_be_read
 from deployer.reports.findings import as_github, as_json, as_sarif, as_text
 
@@ -35,17 +35,14 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
-    try:
-        fleet = context.fleet
-    except DeployerError as error:
-        if not all(single.place for single in flattened(error)):
-            raise  # there is no fleet
-        findings = what_cannot_be_read(error)
-        summary = f"the fleet cannot be read: {_count(len(findings), 'finding')} so far"
+    fleet, broken = load_what_can_be(context.tree)
+    unread = _of_cluster(what_cannot_be_read(broken), args.cluster)
+    if args.cluster in set(cluster_folders(fleet.tree)) - fleet.clusters.keys():
+        findings, summary = unread, f"cluster {args.cluster} cannot be read: {_count(len(unread), 'finding')} so far"
     else:
         wanted = _wanted(fleet, args.cluster, args.hub)
-        findings = validate(fleet, wanted)
-        summary = _summary(fleet, wanted, findings)
+        findings = in_order([*unread, *validate(fleet, wanted)])
+        summary = _summary(fleet, wanted, findings, unread)
     _show(findings, summary, args.format)
     failed = findings if args.strict else _errors(findings)
     return EXIT_USER_ERROR if failed else EXIT_OK
@@ -69,10 +66,22 @@ def _wanted(fleet: Fleet, cluster: str | None, hub: str | None) -> list[ReleaseI
     return [release for release in fleet.releases if release.cluster == cluster] or [ReleaseId(cluster, SUPPORT)]
 
 
-def _summary(fleet: Fleet, wanted: list[ReleaseId], findings: list[Finding]) -> str:
+def _of_cluster(unread: list[Finding], cluster: str | None) -> list[Finding]:
+    """Those of one cluster's own files, and those of no cluster, for they concern all."""
+    own, all_clusters = f"{CLUSTERS}/{cluster}/", f"{CLUSTERS}/"
+    return [
+        one
+        for one in unread
+        if cluster is None or one.place.path.startswith(own) or not one.place.path.startswith(all_clusters)
+    ]
+
+
+def _summary(fleet: Fleet, wanted: list[ReleaseId], findings: list[Finding], unread: list[Finding]) -> str:
     clusters = {release.cluster for release in wanted} or fleet.clusters.keys()
     hubs = sum(1 for release in (wanted or fleet.releases) if release.hub)
-    return f"{_count(hubs, 'hub')} on {_count(len(clusters), 'cluster')}: {_tally(findings)}"
+    said = f"{_count(hubs, 'hub')} on {_count(len(clusters), 'cluster')}: {_tally(findings)}"
+    files = ", ".join(sorted({one.place.path for one in unread}))
+    return f"{said}; not looked further, for it cannot be read: {files}" if files else said
 
 
 def _tally(findings: list[Finding]) -> str:

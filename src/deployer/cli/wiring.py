@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
+from deployer.changes.inputs import InputReader
 from deployer.cli.context import Context
 from deployer.errors import DeployerError
 from deployer.fleet.cluster import Local, Provider
 from deployer.fleet.ids import Level, ReleaseId
-from deployer.fleet.repository import Fleet, Release
+from deployer.fleet.repository import Fleet, Release, load_fleet, raise_all
 from deployer.health.check import HealthChecker
+from deployer.plan.model import Plan
 from deployer.targets.helm.desired import Desired as KubernetesDesired
 from deployer.targets.helm.target import HelmTarget
 from deployer.targets.local.desired import Desired
@@ -100,6 +102,48 @@ def desired(context: Context, release: ReleaseId) -> Desired:
         source_revision=context.revision,
         health=_level(found),
     )
+
+
+def take_inputs(context: Context, releases: Iterable[ReleaseId]) -> None:
+    """Read now all that the releases are made of: what is edited from here on does not reach them.
+
+    :raises DeployerError: what one is made of cannot be read, or a secret is not encrypted; all such errors at once.
+    """
+    wanted, errors = sorted(releases), dict[str, DeployerError]()
+    wired = targets(context, {release.cluster for release in wanted})
+    for release in wanted:
+        try:
+            found = wired[release.cluster]
+            if isinstance(found, HelmTarget):
+                found.check(release)
+            else:
+                desired(context, release)
+        except DeployerError as error:
+            errors.setdefault(str(error), error)  # many may share a file
+    raise_all(list(errors.values()))
+
+
+def check_unchanged(context: Context, plan: Plan) -> None:
+    """See that the releases are made of what they were when the plan was made, as far as the plan's commit tells.
+
+    :raises DeployerError: the inputs of some differ; or that commit is not here, so that nobody can tell.
+    """
+    if plan.revision in {"", context.revision}:
+        return
+    then = InputReader(load_fleet(context.repository.at(plan.revision)))
+    differ = [one for one in sorted(plan.by_id) if _digest(context, one) != _digest_then(then, one)]
+    if differ:
+        raise DeployerError(
+            f"inputs changed since the plan was made (at {plan.revision[:12]}): {', '.join(map(str, differ))}",
+            hint="Make it anew with: deployer plan … --save plan.json (or, to carry it out all the same: --force)",
+        )
+
+
+def _digest_then(then: InputReader, release: ReleaseId) -> str:
+    try:
+        return then.inputs(then.fleet.release(release)).digest
+    except DeployerError:
+        return ""  # it was not there, or could not be read: it is another now
 
 
 def levels(fleet: Fleet) -> dict[ReleaseId, Level]:

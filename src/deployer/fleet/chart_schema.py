@@ -13,7 +13,7 @@ from deployer.fleet.charts import Dependency
 from deployer.fleet.effective import Effective, key_of, look
 from deployer.fleet.findings import Finding, finding
 from deployer.fleet.helm_yaml import Path, decode
-from deployer.fleet.masking import may_be_secret
+from deployer.fleet.masking import MASK, shown
 from deployer.fleet.tree import Tree
 from deployer.fleet.values import at
 
@@ -111,6 +111,6 @@ def _counts(error: Any, effective: Effective) -> bool:
 def _said(error: Any, folder: str) -> str:
     """The validator's sentence, without the value where its name or length forbids to show it."""
     said = str(error.message)
-    if len(said) > _SAID or may_be_secret([*map(str, error.path)]):
+    if len(said) > _SAID or MASK in shown(error.instance, [*map(str, error.path)], _SAID):
         said = f"must be {json.dumps(error.validator_value)[:_SAID]} by {error.validator}"
     return f"{said} (schema of {folder})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,11 +50,21 @@ def read_chart(tree: Tree, folder: str, file: str = "") -> Chart:
     data = document.data
     if not isinstance(data, dict) or not isinstance(data.get("name"), str):
         raise FleetError("not a Chart.yaml: it must be a map with a name", Place(file))
-    entries = data.get("dependencies") or []
+    document = _requirements(tree, folder) or document
+    entries = document.data.get("dependencies") or []
     if not isinstance(entries, list):
         raise FleetError("dependencies: must be a list", document.place(("dependencies",)))
     dependencies = tuple(_dependency(document, i, entry, folder) for i, entry in enumerate(entries))
     return Chart(folder, file, data["name"], dependencies)
+
+
+def _requirements(tree: Tree, folder: str) -> Document | None:
+    """Where charts of ``apiVersion: v1`` name their dependencies; Helm reads it whatever the version, and it wins."""
+    file = f"{folder}/requirements.yaml"
+    if not tree.is_file(file):
+        return None
+    document = load(tree.read(file), file)
+    return document if isinstance(document.data, dict) and "dependencies" in document.data else None
 
 
 def _dependency(document: Document, index: int, entry: Any, folder: str) -> Dependency:
@@ -81,8 +91,10 @@ def _folder(repository: str, chart_folder: str) -> str:
 class Charts:
     """The charts of one tree, each read once."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, missing: Callable[[str], FleetError | None] = lambda _folder: None) -> None:
+        """``missing`` may say more of a folder that holds no chart: who names it."""
         self.tree = tree
+        self._missing = missing
         self._read: dict[tuple[str, str], Chart] = {}
 
     def get(self, folder: str, file: str = "") -> Chart:
@@ -91,6 +103,8 @@ class Charts:
         :raises FleetError: see :func:`read_chart`.
         """
         if (folder, file) not in self._read:
+            if not file and not self.tree.is_file(f"{folder}/Chart.yaml") and (error := self._missing(folder)):
+                raise error
             self._read[folder, file] = read_chart(self.tree, folder, file)
         return self._read[folder, file]
 

@@ -252,7 +252,7 @@ def of_error(error: DeployerError, rule: str = "unreadable", release: ReleaseId 
     """What cannot be read, as a finding."""
     key = ""
     if isinstance(error, SchemaError):
-        rule, key = "unknown-key" if "unknown key" in error.message else "schema", error.key
+        rule, key = error.rule or ("unknown-key" if "unknown key" in error.message else "schema"), error.key
     elif isinstance(error, OutsideError):
         rule, key = "outside-fleet", error.key
     message = error.message.removeprefix(f"{key}: ") if key else error.message

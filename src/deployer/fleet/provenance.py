@@ -140,28 +140,49 @@ class Provenance:
 
         :raises FleetError: nothing sets it, and another key of nearly that name is set.
         """
-        key = _parse(text, [layer.data for layer in self._seen()] + [self.values])
-        if not any(reach(data, key)[0] == key for data in self._known()) and (near := self._nearest(key)):
+        key = self._meant(text)
+        if self._depth(key) < len(key) and (near := self._nearest(key)):
             raise FleetError(f"{self.release.id}: nothing sets {text}", hint=f"Did you mean {near}?")
         return key
+
+    def _meant(self, text: str) -> Path:
+        """The key as it stands, or below the hub's own chart, whichever is known deepest: charts may nest it."""
+        below = self.fleet.charts.hub_values_path(self.release.chart, self.release.chart_override) or ()
+        known = [layer.data for layer in self._seen()] + [self.values, *map(self._nested, self._seen())]
+        best, depth = _parse(text, known), 0
+        for length in range(len(below) + 1):
+            key = (*below[:length], *_parse(text, [reach(data, below[:length])[1] for data in known]))
+            if (reached := self._depth(key) - length) > depth:
+                best, depth = key, reached
+        return best
+
+    @staticmethod
+    def _nested(layer: Layer) -> Values:
+        return nested(layer.below, layer.data or {})
+
+    def _depth(self, key: Path) -> int:
+        """How many parts of the key are known."""
+        return max(len(reach(data, key)[0]) for data in self._known())
 
     def _seen(self) -> Iterator[Layer]:
         yield from (layer for layer in self.layers if layer.data is not None)
 
     def _known(self) -> list[Values]:
-        return [self.values, *(nested(layer.below, layer.data or {}) for layer in self._seen())]
+        return [self.values, *map(self._nested, self._seen())]
 
     def _nearest(self, key: Path) -> str:
         """The key with its first unknown part replaced by the nearest that stands beside it; "" where none is near."""
         known = self._known()
-        depth = max(len(reach(data, key)[0]) for data in known)
+        depth = self._depth(key)
         beside = {
             name
             for data in known
             if (found := reach(data, key[:depth]))[0] == key[:depth] and isinstance(found[1], dict)
             for name in found[1]
         }
-        near = difflib.get_close_matches(str(key[depth]), sorted(beside), n=1, cutoff=0.75)
+        # What a chart from outside gets may well be a key that only it knows.
+        cutoff = 0.75 if self._outside(key) else 0.65
+        near = difflib.get_close_matches(str(key[depth]), sorted(beside), n=1, cutoff=cutoff)
         return dotted((*key[:depth], near[0], *key[depth + 1 :])) if near else ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from posixpath import join, normpath
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from deployer.fleet.cluster import Cluster, Hub, Provider, Support
 from deployer.fleet.helm_yaml import Document, Path, load
 from deployer.fleet.ids import SUPPORT, ReleaseId, Stage
 from deployer.fleet.inside import Inside, OutsideError, leaves
-from deployer.fleet.schema import Misfit, Model, Reader, SchemaError, dotted, keys_of
+from deployer.fleet.schema import Misfit, Model, Reader, SchemaError, dotted, keys_of, nearest
 from deployer.fleet.settings import FILE as SETTINGS_FILE
 from deployer.fleet.settings import Settings
 from deployer.fleet.tree import Tree
@@ -67,7 +68,7 @@ class Fleet:
     charts: Charts = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "charts", Charts(self.tree))
+        object.__setattr__(self, "charts", Charts(self.tree, self._missing_chart))
 
     @cached_property
     def releases(self) -> Mapping[ReleaseId, Release]:
@@ -107,6 +108,22 @@ class Fleet:
 
     def chart_folder(self, chart: str) -> str:
         return normpath(join(self.settings.charts, chart))
+
+    def missing_chart(self, release: Release) -> SchemaError:
+        """What to say where a release's chart is not there: at the line that names it, with the nearest there is."""
+        entry = release.hub or release.cluster.support
+        at: Path = (*entry.at, "helm_chart") if entry else ()
+        folder = normpath(self.settings.charts)
+        known = [name for name in self.tree.children(folder) if self.tree.is_file(f"{folder}/{name}/Chart.yaml")]
+        near = nearest(release.chart.removeprefix(f"{folder}/"), known)
+        message = f"{dotted(at)}: no such chart: {release.chart}/Chart.yaml is missing{near}"
+        hint = "" if near else f"There are: {', '.join(sorted(known)) or 'none'}"
+        place = self.documents[release.id.cluster].place(at)
+        return SchemaError(message, place, hint, key=dotted(at), rule="chart")
+
+    def _missing_chart(self, folder: str) -> FleetError | None:
+        """That for the first release whose chart was to stand in this folder, if one's was."""
+        return next((self.missing_chart(one) for one in self._releases() if one.chart == folder), None)
 
     def release(self, wanted: ReleaseId) -> Release:
         """One release.
@@ -255,23 +272,37 @@ def load_fleet(tree: Tree) -> Fleet:
 
     :raises FleetError: no fleet here, or a file cannot be used; :class:`CombinedError` with all of them at once.
     """
+    fleet, errors = load_what_can_be(tree)
+    raise_all(errors)
+    return fleet
+
+
+def load_what_can_be(tree: Tree) -> tuple[Fleet, list[DeployerError]]:
+    """The fleet without the files that cannot be used, and what is wrong with those.
+
+    :raises FleetError: no fleet here.
+    """
     tree = Inside(tree)
-    settings, findings = load_settings(tree)
+    errors: list[DeployerError] = []
+    settings, findings = Settings(), list[Misfit]()
+    try:
+        settings, findings = load_settings(tree)
+    except DeployerError as error:
+        errors.append(error)
     folders = cluster_folders(tree)
     if not folders and not tree.is_file(SETTINGS_FILE):
         raise FleetError(
             f"no fleet here: there is no {CLUSTERS}/<cluster>/cluster.yaml",
             hint="Go to its folder, name it with --fleet DIR, or make one with: deployer init DIR",
         )
-    clusters, documents, errors = {}, {}, []
+    clusters, documents = {}, {}
     for folder in folders:
         try:
             clusters[folder], documents[folder], found = load_cluster(tree, folder, settings)
             findings += found
         except DeployerError as error:
             errors.append(error)
-    raise_all(errors)
-    return Fleet(tree, settings, clusters, documents, tuple(findings))
+    return Fleet(tree, settings, clusters, documents, tuple(findings)), errors
 
 
 def cluster_folders(tree: Tree) -> list[str]:
@@ -303,13 +334,13 @@ def load_cluster(tree: Tree, folder: str, settings: Settings) -> tuple[Cluster, 
     document = load(tree.read(path), path)
     reader = Reader(document, settings.extra_keys)
     cluster = reader.require(reader.read(Cluster, document.data))
-    _check_names(document, cluster)
-    _check_canaries(document, cluster)
-    raise_all(_check_paths(document, folder, cluster, settings))
+    checks = (_check_names(document, cluster), _check_canaries(document, cluster))
+    if errors := [*chain(*checks, _check_paths(document, folder, cluster, settings))]:
+        raise_all([*errors, *(misfit.error() for misfit in reader.findings)])
     return cluster, document, reader.findings
 
 
-def _check_names(document: Document, cluster: Cluster) -> None:
+def _check_names(document: Document, cluster: Cluster) -> Iterator[FleetError]:
     """What would make two releases one: without these no plan has a meaning."""
     seen: dict[str, int] = {}
     for index, hub in enumerate(cluster.hubs):
@@ -322,19 +353,22 @@ def _check_names(document: Document, cluster: Cluster) -> None:
             wrong = f"{hub.name!r} is also the name of hubs[{seen[hub.name]}]"
         if wrong:
             at = (*hub.at, "name")
-            raise SchemaError(f"{dotted(at)}: {wrong}", document.place(at), key=dotted(at))
+            yield SchemaError(f"{dotted(at)}: {wrong}", document.place(at), key=dotted(at))
         seen[hub.name] = index
 
 
-def _check_canaries(document: Document, cluster: Cluster) -> None:
-    """Production hubs that stand behind each other could never start."""
+def _check_canaries(document: Document, cluster: Cluster) -> Iterator[FleetError]:
+    """Production hubs that stand behind each other could never start, and one behind no hub would not be guarded."""
     staging = {hub.name: hub.effective_stage is Stage.STAGING for hub in cluster.hubs}
     for hub in cluster.hubs:
         for name in canaries_of(cluster, hub):
-            if not staging.get(name, True):
-                at = (*hub.at, "canary")
-                hint = "Give that hub `stage: staging`, or name another."
-                raise SchemaError(f"{dotted(at)}: {name!r} is no staging hub", document.place(at), hint, key=dotted(at))
+            if staging.get(name):
+                continue
+            at = (*hub.at, "canary")
+            what, hint = f"{name!r} is no staging hub", "Give that hub `stage: staging`, or name another."
+            if name not in staging:
+                what, hint = f"no hub {name!r} on this cluster", f"It has: {', '.join(sorted(staging))}"
+            yield SchemaError(f"{dotted(at)}: {what}", document.place(at), hint, key=dotted(at), rule="canary")
 
 
 def _check_paths(document: Document, folder: str, cluster: Cluster, settings: Settings) -> Iterator[FleetError]:

@@ -134,24 +134,31 @@ def keys_of(cls: type) -> dict[str, Key]:
 
 
 class SchemaError(FleetError):
-    """What stands at ``key`` cannot be read as the models say."""
+    """What stands at ``key`` cannot be read as the models say; ``rule`` is the one that says so, where one does."""
 
-    def __init__(self, message: str, place: Place | None = None, hint: str = "", *, key: str = "") -> None:
+    def __init__(
+        self, message: str, place: Place | None = None, hint: str = "", *, key: str = "", rule: str = ""
+    ) -> None:
         super().__init__(message, place, hint)
         self.key = key
+        self.rule = rule
 
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """Something in a file that is not as the models say."""
+    """Something in a file that is not as the models say.
+
+    ``seen`` is the key at whose line it is told, where that is another: a map's first, for what is missing from it.
+    """
 
     document: Document
     at: Path
     message: str
+    seen: Path = ()
 
     def error(self) -> DeployerError:
-        key = dotted(self.at)
-        return SchemaError(f"{key}: {self.message}" if key else self.message, self.document.place(self.at), key=key)
+        key, place = dotted(self.at), self.document.place(self.seen or self.at)
+        return SchemaError(f"{key}: {self.message}" if key else self.message, place, key=key)
 
 
 def dotted(path: Path) -> str:
@@ -180,8 +187,8 @@ class Reader:
         before = len(self.errors)
         self.findings += self._unknown(cls, data, declared, at)
         values = {name: self._value(name, spec, data, at) for name, spec in declared.items() if name in data}
-        missing = [name for name, spec in declared.items() if spec.required and data.get(name) is None]
-        self.errors += [Misfit(self.document, at, f"{name} is missing: {declared[name].doc}") for name in missing]
+        missing = {name: spec for name, spec in declared.items() if spec.required and data.get(name) is None}
+        self.errors += self._missing(missing, data, at)
         if len(self.errors) > before:
             return None
         given = {name: value for name, value in values.items() if value is not None}
@@ -195,7 +202,9 @@ class Reader:
         if value is None:
             other = _called(raw)
             other += " of other things" if spec.kind.name.startswith(f"{other} of") else ""
-            self.errors.append(Misfit(self.document, here, f"must be {spec.kind.name}, not {other}"))
+            self.errors.append(
+                Misfit(self.document, here, f"must be {spec.kind.name}, not {other}{_quoting(spec, raw)}")
+            )
         elif spec.kind.models:
             return self._models(spec.kind, value, here)
         return value
@@ -212,6 +221,20 @@ class Reader:
             if not known and self._plain((*at, name)) not in self.extra:
                 yield Misfit(self.document, (*at, name), "unknown key" + nearest(name, declared))
 
+    def _missing(self, missing: Mapping[str, Key], data: Mapping[str, Any], at: Path) -> list[Misfit]:
+        """Each missing key, at the line of the unknown one that was probably meant for it, where there is one."""
+        unknown = {misfit.at[-1]: misfit for misfit in self.findings if misfit.at[:-1] == at and misfit.at}
+        errors = []
+        for name, spec in missing.items():
+            near = difflib.get_close_matches(name, [str(key) for key in unknown], n=1, cutoff=NEAR)
+            if near and near[0] in unknown:
+                meant = unknown.pop(near[0])
+                self.findings.remove(meant)
+                errors.append(Misfit(self.document, meant.at, f"unknown key; did you mean {name}?"))
+            else:
+                errors.append(Misfit(self.document, at, f"{name} is missing: {spec.doc}", (*at, *list(data)[:1])))
+        return errors
+
     @staticmethod
     def _plain(at: Path) -> str:
         return ".".join(part for part in at if isinstance(part, str))
@@ -222,14 +245,24 @@ class Reader:
         :raises CombinedError: it could not be made; all reasons at once.
         """
         if value is None or self.errors:
-            raise CombinedError("the file cannot be used", errors=tuple(misfit.error() for misfit in self.errors))
+            # An unknown key may well be the missing one, misspelt.
+            misfits = (*self.errors, *self.findings)
+            raise CombinedError("the file cannot be used", errors=tuple(misfit.error() for misfit in misfits))
         return value
+
+
+NEAR = 0.6  # how alike two names are, at least, where one is taken for the other misspelt
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """``; did you mean …?``, or "" where no known name is near."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=NEAR)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def _quoting(spec: Key, raw: Any) -> str:
+    """YAML takes ``no``, ``1.10`` and the like for other things than text."""
+    return "; quote it if it is meant as text" if spec.kind is TEXT and isinstance(raw, (bool, int, float)) else ""
 
 
 def _called(value: Any) -> str:

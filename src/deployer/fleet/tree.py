@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from posixpath import dirname, join, normpath
-from typing import Protocol
+from typing import Any, Protocol
+
+from deployer.errors import FleetError
 
 MAX_LINKS = 40  # symbolic links on the way to one file; what Linux takes
 
@@ -36,6 +38,10 @@ class Tree(Protocol):
         ...
 
 
+class AbsentError(FleetError):
+    """A file of a submodule whose commit is not in this clone."""
+
+
 def follow(path: str, link: Callable[[str], str | None]) -> tuple[str, ...]:
     """The trail of a path; ``link`` gives the target of a symbolic link, None for anything else."""
     trail: list[str] = []
@@ -57,16 +63,73 @@ def _prefixes(path: str) -> Iterator[str]:
     yield path
 
 
-def files_below(tree: Tree, folder: str) -> Iterator[str]:
-    """Every file below a folder, as paths of the tree, sorted within each folder; none that git ignores."""
+def files_below(tree: Tree, folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
+    """Every file below a folder, as paths of the tree, sorted within each folder; none that git ignores.
+
+    Symbolic links to folders are followed, as Helm does, but not back up into one that we are in (``above``).
+    """
+    here = tree.trail(folder)[-1]
+    if here in above or here.startswith("../"):
+        return
     for name in tree.children(folder):
         path = f"{folder}/{name}" if folder else name
-        if tree.ignored(path):
+        if name == ".git" or tree.ignored(path) or (here != folder and tree.ignored(f"{here}/{name}")):
             continue
         if tree.is_file(path):
             yield path
-        elif path not in tree.trail(path)[:-1]:  # a link to a folder may lead back up
-            yield from files_below(tree, path)
+        else:
+            yield from files_below(tree, path, (*above, here))
+
+
+def links_below(tree: Tree, folder: str, above: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every symbolic link below a folder with its trail, links to what is gone too; through linked folders as well."""
+    here = tree.trail(folder)[-1]
+    if here in above or here.startswith("../"):
+        return
+    for name in tree.children(folder):
+        path = f"{folder}/{name}" if folder else name
+        trail = tree.trail(path)
+        if path in trail[:-1] or (here != folder and f"{here}/{name}" in trail[:-1]):
+            yield path, trail
+        if name != ".git" and not tree.is_file(path):
+            yield from links_below(tree, path, (*above, here))
+
+
+@dataclass(frozen=True)
+class SnapshotTree:
+    """A tree of which everything is looked at once: whoever reads later gets the same, whatever is edited meanwhile."""
+
+    tree: Tree
+    _known: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def read(self, path: str) -> bytes:
+        found: bytes | None = self._once("read", path, self._read)
+        if found is None:
+            raise FileNotFoundError(path)
+        return found
+
+    def _read(self, path: str) -> bytes | None:
+        try:
+            return self.tree.read(path)
+        except FileNotFoundError:
+            return None
+
+    def is_file(self, path: str) -> bool:
+        return bool(self._once("is_file", path, self.tree.is_file))
+
+    def children(self, folder: str) -> list[str]:
+        return list(self._once("children", folder, self.tree.children))
+
+    def trail(self, path: str) -> tuple[str, ...]:
+        return tuple(self._once("trail", path, self.tree.trail))
+
+    def ignored(self, path: str) -> bool:
+        return self.tree.ignored(path)
+
+    def _once(self, what: str, path: str, look: Callable[[str], Any]) -> Any:
+        """The first look that was kept: of two threads, both get the same."""
+        key = (what, path)
+        return self._known[key] if key in self._known else self._known.setdefault(key, look(path))
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from deployer.errors import DeployerError, flattened
 from deployer.fleet.chart_schema import Schemas, check_schemas
 from deployer.fleet.cluster import LABEL, Cluster, Hub, Provider
-from deployer.fleet.effective import Effective
+from deployer.fleet.effective import Effective, look
 from deployer.fleet.findings import Finding, finding, in_order, of_error
 from deployer.fleet.helm_yaml import Path
 from deployer.fleet.housekeeping import locks, secrets, unused
 from deployer.fleet.ids import ReleaseId, Stage
 from deployer.fleet.policy import policy
-from deployer.fleet.repository import Fleet, Release, canaries_of, is_encrypted
-from deployer.fleet.schema import dotted
+from deployer.fleet.repository import Fleet, Release, is_encrypted
+from deployer.fleet.schema import TEXT, dotted, keys_of
 from deployer.fleet.silences import Silences
 from deployer.fleet.values import Values
 
@@ -28,9 +28,9 @@ def validate(fleet: Fleet, wanted: Iterable[ReleaseId] = ()) -> list[Finding]:
     return in_order(_Validation(fleet, frozenset(wanted)).findings())
 
 
-def what_cannot_be_read(error: DeployerError) -> list[Finding]:
+def what_cannot_be_read(errors: Iterable[DeployerError]) -> list[Finding]:
     """What loading a fleet says, as findings."""
-    return in_order(map(of_error, flattened(error)))
+    return in_order(of_error(single) for error in errors for single in flattened(error))
 
 
 class _Validation:
@@ -118,8 +118,20 @@ class _Checks:
             yield self._found("cluster-name", ("name",), f"{cluster.name!r} is not the folder's name, {self.folder!r}")
         if cluster.connection is None:
             yield self._found("provider-block", ("provider",), f"the block {cluster.provider}: is missing")
+        yield from self._changed_numbers()
         for hub in cluster.hubs:
             yield from self._hub(hub)
+
+    def _changed_numbers(self) -> Iterator[Finding]:
+        """Numbers where text is wanted that YAML reads as others than are written: ``account: 0123`` is 83."""
+        document = self.fleet.documents[self.folder]
+        lines = self.fleet.tree.read(document.path).decode(errors="replace").splitlines()
+        for model in filter(None, (self.cluster, self.cluster.connection, self.cluster.support, *self.cluster.hubs)):
+            for name, key in keys_of(type(model)).items():
+                at = (*model.at, name)
+                number, line = look(document.data, at), document.place(at).line
+                if key.kind is TEXT and type(number) is int and str(number) not in lines[line - 1]:
+                    yield self._found("schema", at, f"is read as the number {number}: quote it")
 
     def _hub(self, hub: Hub) -> Iterator[Finding]:
         if not re.fullmatch(LABEL, hub.name):
@@ -130,22 +142,17 @@ class _Checks:
         yield from self._domain(hub)
 
     def _canaries(self, hub: Hub) -> Iterator[Finding]:
-        at, others = (*hub.at, "canary"), {other.name for other in self.cluster.hubs}
-        for name in canaries_of(self.cluster, hub):
-            if name not in others:
-                has = f"It has: {', '.join(sorted(others))}"
-                yield self._found("canary", at, f"no hub {name!r} on this cluster", has)
         if hub.canary and hub.effective_stage is Stage.STAGING:
-            yield self._found("canary", at, "a staging hub stands behind no canary")
+            yield self._found("canary", (*hub.at, "canary"), "a staging hub stands behind no canary")
 
     def _domain(self, hub: Hub) -> Iterator[Finding]:
         first = self.domains.get(hub.domain)
         if hub.domain and first != ReleaseId(self.folder, hub.name):
             yield self._found("domain-twice", (*hub.at, "domain"), f"{hub.domain} is also the domain of {first}")
 
-    def _found(self, rule: str, at: Path, message: str, hint: str | None = None) -> Finding:
+    def _found(self, rule: str, at: Path, message: str) -> Finding:
         place = self.fleet.documents[self.folder].place(at)
-        return finding(rule, place, dotted(at), message, hint=hint, release=self._concerned(at))
+        return finding(rule, place, dotted(at), message, release=self._concerned(at))
 
     def _concerned(self, at: Path) -> ReleaseId | None:
         hubs = [ReleaseId(self.folder, hub.name) for hub in self.cluster.hubs if hub.at and hub.at == at[:2]]
@@ -174,6 +181,8 @@ def _files(fleet: Fleet, release: Release) -> Iterator[Finding]:
 
 def _chart(fleet: Fleet, release: Release) -> list[Finding]:
     """The chart of a release is there, with all that it depends on by path."""
+    if not release.chart_override and not fleet.tree.is_file(f"{release.chart}/Chart.yaml"):
+        return [of_error(fleet.missing_chart(release), release=release.id)]
     return _caught(lambda: fleet.charts.closure(release.chart, release.chart_override), "chart")
 
 

@@ -43,11 +43,10 @@ class ChartSource:
 
 
 class Layer(NamedTuple):
-    """One values file as Helm gets it. ``path`` is the fleet's file that Helm can read as it is, "" where none is."""
+    """One values file as Helm gets it."""
 
     name: str
     content: bytes
-    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +96,8 @@ class SourceReader:
         if encrypted and not skip_encrypted:
             # Which files is not said: so that many releases have one reason, which is told once.
             raise FleetError("it has encrypted values, which cannot be decrypted here")
+        if release.domain_override and not is_encrypted(release.domain_override):
+            release = with_domain(release, self._read)
         files = [path for path in release.values_files if path not in encrypted]
         return Source(release.id.name, self.chart(release), tuple(self._values(release, files, self._read)))
 
@@ -106,7 +107,8 @@ class SourceReader:
         :raises FleetError: one of them is missing.
         """
         listed = [path for path in release.values_files if is_encrypted(path)]
-        if release.domain_override and DOMAIN in self.fleet.settings.jsonnet.ext_vars.values():
+        bound = DOMAIN in self.fleet.settings.jsonnet.ext_vars.values()
+        if bound and release.domain_override and is_encrypted(release.domain_override):
             listed.append(release.domain_override)
         return {path: self._read(path) for path in listed}
 
@@ -129,7 +131,7 @@ class SourceReader:
             elif is_encrypted(path):
                 yield Layer(name, decrypt(path))
             else:
-                yield Layer(name, self._read(path), "" if "," in path else path)
+                yield Layer(name, self._read(path))
 
     def computed(self, release: Release) -> Values:
         """What a chart computes for itself with jsonnet; lowest of all values.

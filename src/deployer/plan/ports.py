@@ -129,10 +129,14 @@ class Target(Protocol):
         """Record that this revision passed its health check: it is what a later roll-back returns to."""
         ...
 
-    def rollback(self, release: ReleaseId, *, control: Control, revision: int | None = None) -> Upgrade | None:
+    def rollback(
+        self, release: ReleaseId, *, control: Control, revision: int | None = None, reason: str = ""
+    ) -> Upgrade | None:
         """Go back to ``revision``, by default the last confirmed one before the current.
 
         Where there never was one, the release is stopped, and None is returned.
+
+        :param reason: why the current revision is not good, to be told later; "" where that is not known.
         """
         ...
 

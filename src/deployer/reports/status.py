@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from rich import box
 from rich.table import Table
@@ -15,8 +15,8 @@ from deployer.reports.terminal import STYLES, console
 COLOURS = {State.RUNNING: "green", State.FAILED: "bold red", State.STOPPED: "yellow", State.ABSENT: "dim"}
 
 
-def show_status(found: Mapping[ReleaseId, tuple[Stage, Observation]]) -> None:
-    """Print one row for each release."""
+def show_status(found: Mapping[ReleaseId, tuple[Stage, Observation]], gone: Collection[ReleaseId] = ()) -> None:
+    """Print one row for each release; ``gone`` are those that the fleet has no more."""
     out = console()
     if not found:
         out.print("No local cluster in this fleet.")
@@ -29,7 +29,7 @@ def show_status(found: Mapping[ReleaseId, tuple[Stage, Observation]]) -> None:
         named, state = Text(str(release), style=STYLES[stage]), Text(_state(seen), style=COLOURS[seen.state])
         table.add_row(named, state, str(seen.revision or ""), seen.url if seen.state is State.RUNNING else "")
     out.print(table)
-    for line in _remarks(found):
+    for line in remarks(found, gone):
         out.print(line)
 
 
@@ -39,9 +39,13 @@ def _state(seen: Observation) -> str:
     return seen.state
 
 
-def _remarks(found: Mapping[ReleaseId, tuple[Stage, Observation]]) -> Iterator[str]:
+def remarks(found: Mapping[ReleaseId, tuple[Stage, Observation]], gone: Collection[ReleaseId]) -> Iterator[str]:
     """What takes more room than a table has: what is wrong where, and what is to be deployed."""
     yield from (f"{release}: {seen.detail}" for release, (_, seen) in found.items() if seen.detail)
-    behind = [str(one) for one, (_, seen) in found.items() if not seen.wanted and seen.state is not State.ABSENT]
+    there = {one: seen for one, (_, seen) in found.items() if seen.state is not State.ABSENT}
+    for one in there:
+        if one in gone:
+            yield f"{one} is no longer in the fleet: deployer down {one.cluster} {one.name}"
+    behind = [str(one) for one, seen in there.items() if not seen.wanted and one not in gone]
     if behind:
         yield f"Not what the repository says, so to be deployed: {', '.join(behind)}"

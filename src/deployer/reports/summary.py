@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from rich import box
@@ -104,14 +105,35 @@ def next_steps(result: RolloutResult) -> list[str]:
     failed = [release.release for release in result.releases if release.outcome is Outcome.FAILED]
     if failed:
         first = failed[0]
+        if holder := _holder(result.by_id[first]):
+            return [f"Next: wait for rollout {holder}, or where it is gone: deployer unlock {first}"]
         behind = any(
             one.outcome is Outcome.WITHHELD and one.release.cluster == first.cluster for one in result.releases
         )
         again = "" if behind else f" {first.hub or '--support'}"  # what was withheld is to go ahead, too
-        return [
-            f"Next: deployer logs {first.cluster} {first.name}",
-            f"      mend it, then: deployer deploy {first.cluster}{again}",
-        ]
+        mend = f"mend it, then: deployer deploy {first.cluster}{again}"
+        log = _log(result.by_id[first])
+        return [f"Next: {log}", f"      {mend}"] if log else [f"Next: {mend}"]
     if any(release.outcome is Outcome.CANCELLED for release in result.releases):
-        return ["Next: deployer deploy --resume"]
+        return [f"Next: deployer deploy --resume {result.rollout}"]
     return []
+
+
+def _holder(release: ReleaseResult) -> str:
+    """The rollout that holds the release's lock, where the release failed for that; else ""."""
+    found = _LOCKED.match(release.ended.cause.removeprefix(f"{release.release} "))
+    return found[1] if found else ""
+
+
+_LOCKED = re.compile(r"is locked by rollout (\S+)")
+
+
+def _log(release: ReleaseResult) -> str:
+    """The command that shows what tells more, "" where nothing does: it never came to an upgrade."""
+    if not release.ended.log:
+        return ""
+    failed = " --of failed" if release.release.hub and release.ended.log.endswith(FAILED_LOG) else ""
+    return f"deployer logs {release.release.cluster} {release.release.name}{failed}"
+
+
+FAILED_LOG = "-failed.log"  # what a local hub's failed start wrote: the last good revision goes on in its own log

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.console import Console as RichConsole
+from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +22,8 @@ from deployer.reports.words import plan_summary
 STYLES = {Stage.SUPPORT: "magenta", Stage.STAGING: "yellow", Stage.PRODUCTION: "green"}
 
 WIDE = 200  # columns where nobody looks: a program that reads lines wants them whole
+
+NARROW = 60  # columns below which a table of plans has no room for reasons
 
 
 class Console(RichConsole):
@@ -44,7 +48,9 @@ def console() -> Console:
 def show_plan(plan: Plan) -> None:
     """Print a plan: cluster by cluster, in the order in which it would be carried out."""
     out = console()
-    if plan.releases:
+    if plan.releases and out.width < NARROW:
+        out.print(plan_blocks(plan))
+    elif plan.releases:
         out.print(plan_table(plan))
     if plan.dropped:
         for reason in sorted({one.reason for one in plan.dropped}):
@@ -74,6 +80,15 @@ def plan_table(plan: Plan) -> Table:
     for release in plan.releases:
         table.add_row(str(release.id), Text(release.stage, style=STYLES[release.stage]), why(release))
     return table
+
+
+def plan_blocks(plan: Plan) -> Group:
+    """Each release with its reasons below it, for narrow terminals."""
+    blocks: list[RenderableType] = []
+    for release in plan.releases:
+        name = Text.assemble(f"{release.id} (", (release.stage, STYLES[release.stage]), ")", overflow="fold")
+        blocks += [name, Padding(Text(why(release), overflow="fold"), (0, 0, 0, 2))]
+    return Group(*blocks)
 
 
 def why(release: PlannedRelease) -> str:

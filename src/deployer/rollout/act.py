@@ -69,6 +69,11 @@ def in_one_line(error: BaseException) -> str:
     return ": ".join([" ".join(first.split()), *said])
 
 
+def _found(health: Health) -> str:
+    """What a health check found wrong, in one line."""
+    return ": ".join(filter(None, [health.diagnosis, " ".join(health.evidence.split())])) or "not healthy"
+
+
 class _Carrier:
     def __init__(self, work: Work, stop: Stop) -> None:
         self.work, self.stop = work, stop
@@ -161,7 +166,9 @@ class _Carrier:
             back = self._long_act(
                 Act.ROLLBACK,
                 self.work.options.timeout,
-                lambda control: self.target.rollback(self.id, control=control, revision=revision),
+                lambda control: self.target.rollback(
+                    self.id, control=control, revision=revision, reason=_found(health)
+                ),
             )
         except (JournalError, StoppedError):
             raise
@@ -214,8 +221,7 @@ class _Carrier:
         return replace(ended, revision=back.revision)
 
     def _unhealthy(self, upgrade: Upgrade, health: Health, then: str) -> ReleaseEnded:
-        found = ": ".join(filter(None, [health.diagnosis, " ".join(health.evidence.split())])) or "not healthy"
-        ended = self._ended(Outcome.FAILED, upgrade, cause=f"{found} ({then})")
+        ended = self._ended(Outcome.FAILED, upgrade, cause=f"{_found(health)} ({then})")
         return replace(ended, diagnosis=health.diagnosis, evidence=health.evidence)
 
     def _ended(

@@ -19,7 +19,7 @@ class Part:
     """A run's part of a rollout: ``states`` and ``needs`` as the state machine wants them.
 
     ``states`` also holds those outside of ``selected`` that these stand behind, with their recorded outcomes.
-    ``again``: failed ones that are tried once more.
+    ``again``: those with an outcome that are tried once more.
     """
 
     selected: frozenset[ReleaseId]

@@ -119,6 +119,12 @@ class RolloutRecord:
         """The runs whose process goes on, on this machine."""
         return tuple(run for run in self.runs.values() if run.alive)
 
+    @property
+    def unfinished(self) -> bool:
+        """It was cut or interrupted with something left to do, and nobody is at it."""
+        left = {None, Outcome.CANCELLED}
+        return not self.alive() and any(outcome in left for outcome in self.outcomes().values())
+
     def outcomes(self) -> dict[ReleaseId, Outcome | None]:
         """For history: the outcome of each release that was given to some run; None where it has none (yet)."""
         return {release: self.of(release).outcome for release in sorted(self.stages)}

@@ -15,12 +15,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from deployer.errors import DeployerError
 from deployer.fleet.ids import Level, ReleaseId, Stage
 from deployer.plan.model import Plan
 from deployer.plan.ports import Checker, Target
+from deployer.plan.ports import State as Found
 from deployer.rollout.act import Work, carry_out
 from deployer.rollout.events import (
     Event,
@@ -39,7 +41,7 @@ from deployer.rollout.origin import Origin
 from deployer.rollout.prepare import Part, prepare
 from deployer.rollout.record import RolloutRecord
 from deployer.rollout.results import ReleaseResult, RolloutResult
-from deployer.rollout.states import RUNNING, Outcome, State, cancel, is_over, ready, settle
+from deployer.rollout.states import PENDING, RUNNING, Outcome, State, cancel, is_over, ready, settle
 from deployer.rollout.stop import Stop, interrupted_by_signals
 
 
@@ -87,6 +89,7 @@ class Rollout:
         self._broken: JournalError | None = None
         self._reporter_error: Exception | None = None
         self._crash: BaseException | None = None
+        self._dead: frozenset[ReleaseId] = frozenset()  # had succeeded in an earlier run
 
     def interrupt(self) -> None:
         """Stop: the first time when what runs has ended, the second time now. From a signal handler or any thread."""
@@ -119,12 +122,31 @@ class Rollout:
             part = prepare(self.plan, self.options, record)
             self._refuse_alive(part, record)
             self._refuse_unwired(part)
+            part = self._revived(part) if self.options.resume else part
             self._states = dict(part.states)
             self.journal.append(started := self._started(part))
         self._show(started)
         if self.options.no_canary:
             self._tell(NoCanary(self.now(), self.run_id, self.options.no_canary))
         return part, record
+
+    def _revived(self, part: Part) -> Part:
+        """The part with what had succeeded, is dead since and others still stand behind, to be upgraded once more."""
+        left = {one for one, state in settle(part.needs, part.states).items() if state.pending}
+        behind = sorted({one for release in left for one in part.needs[release] & part.kept.keys()})
+        with ThreadPoolExecutor(self.options.max_parallel) as pool:
+            self._dead = frozenset(
+                one for one, lives in zip(behind, pool.map(self._lives, behind), strict=True) if not lives
+            )
+        return replace(
+            part, states={**part.states, **dict.fromkeys(self._dead, PENDING)}, again=part.again | self._dead
+        )
+
+    def _lives(self, release: ReleaseId) -> bool:
+        try:
+            return self._targets[release.cluster].observe(release).state is Found.RUNNING
+        except DeployerError:
+            return True  # nobody can tell; what stands behind it will
 
     def _started(self, part: Part) -> RolloutStarted:
         return RolloutStarted(
@@ -246,7 +268,7 @@ class Rollout:
             self.plan.by_id[release],
             self._targets[release.cluster],
             None if level is Level.NONE else self._checkers[level],
-            self.options,
+            replace(self.options, force=self.options.force and release not in self._dead),
             self.journal.rollout,
             self.run_id,
             self.journal.folder,

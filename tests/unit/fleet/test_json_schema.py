@@ -116,7 +116,7 @@ def refused(path: str, data: Any) -> set[str]:
     try:
         fleet = fleet_of({path: json.dumps(data)})
     except DeployerError as error:
-        said = what_cannot_be_read(error)
+        said = what_cannot_be_read([error])
         # What no schema can say: then nothing more is looked at either.
         assume(not any("is no staging hub" in one.message or "is also the name of" in one.message for one in said))
         return {one.rule for one in said}

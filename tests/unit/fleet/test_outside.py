@@ -28,7 +28,7 @@ OUT = "../../../../etc/passwd"
 def test_a_path_of_a_hub_that_leads_out(keys: dict[str, object], key: str) -> None:
     with pytest.raises(DeployerError) as caught:
         fleet_of(files(cluster("reef", [hub("ocean", **keys)])))
-    (one,) = what_cannot_be_read(caught.value)
+    (one,) = what_cannot_be_read([caught.value])
     assert (one.rule, one.place.path, one.place.line, one.key) == ("outside-fleet", FILE, 1, key)
     assert one.message.endswith("leads out of the fleet")
 

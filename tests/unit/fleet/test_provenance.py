@@ -75,6 +75,21 @@ def test_every_setter_in_order(key: str, value: Any, setters: list[str]) -> None
     assert found.winner is None or not found.winner.encrypted
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("jupyterhub.singleuser.memory.limit", "basehub.jupyterhub.singleuser.memory.limit"),
+        ("singleuser.memory", "basehub.jupyterhub.singleuser.memory"),
+        ("jupyterhub.hub.extraConfig.00-a.b", "basehub.jupyterhub.hub.extraConfig.00-a.b"),
+        ("jupyterhub.prePuller.hook", "basehub.jupyterhub.prePuller.hook"),
+        ("own", "own"),
+        ("unknown.to.all", "unknown.to.all"),
+    ],
+)
+def test_a_key_as_the_hub_chart_knows_it(typed: str, meant: str) -> None:
+    assert dotted(OCEAN.parse(typed)) == meant
+
+
 def test_the_chart_from_outside_that_gets_a_key() -> None:
     outside = OCEAN.explain(OCEAN.parse("basehub.jupyterhub.hub.image")).outside
     assert outside is not None
@@ -87,6 +102,8 @@ def test_the_chart_from_outside_that_gets_a_key() -> None:
     [
         ("basehub.jupyterhub.singleuser.memroy.limit", "basehub.jupyterhub.singleuser.memory.limit"),
         ("basehub.jupyterhub.singleuser.memory.limits", "basehub.jupyterhub.singleuser.memory.limit"),
+        ("jupyterhub.singleuser.memroy.limit", "basehub.jupyterhub.singleuser.memory.limit"),
+        ("ownn", "own"),
         ("basehub.jupyterhub.hub.extraconfig", "basehub.jupyterhub.hub.extraConfig"),
     ],
 )

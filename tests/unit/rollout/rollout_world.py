@@ -228,9 +228,12 @@ class World:
         self.save(release, state)
         self.life.tick()
 
-    def rollback(self, release: ReleaseId, *, control: Control, revision: int | None = None) -> Upgrade | None:
+    def rollback(
+        self, release: ReleaseId, *, control: Control, revision: int | None = None, reason: str = ""
+    ) -> Upgrade | None:
         self.life.tick()
         control.say("going back")
+        assert reason
         fail(self.fault(release).rollback, "the roll-back")
         state = self.load(release)
         good = [int(n) for n, one in state["revisions"].items() if one["verified"] and int(n) < state["current"]]

@@ -9,6 +9,7 @@ import random
 import sys
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 from hypothesis import given, settings
@@ -223,6 +224,50 @@ def test_another_upgrade_in_between_is_not_rolled_back(tmp_path):
     assert result.by_id[OCEAN].outcome is Outcome.FAILED
     assert world.load(OCEAN)["current"] == 2
     assert world.load(OCEAN)["rollbacks"] == 0
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_was_stopped_since_it_succeeded_is_started_again(tmp_path, force):
+    """Support and the canary were done; then the run was cut, and somebody stopped support."""
+    world, options = World(tmp_path), replace(QUICK, force=force)
+    support = ReleaseId("reef", "support")
+    run(rollout_of(world, REEF, replace(options, only=(support, STAGING))))
+    world.save(support, world.load(support) | {"running": False})
+    result = run(rollout_of(world, REEF, replace(options, resume=True)))
+    assert {str(one.release): (one.outcome, one.kept) for one in result.releases} == {
+        "reef/support": (Outcome.SUCCEEDED, False),
+        "reef/staging": (Outcome.SUCCEEDED, True),
+        "reef/ocean": (Outcome.SUCCEEDED, False),
+    }
+    assert world.load(support)["running"]
+    assert world.load(support)["current"] == 1
+    assert world.completed(REEF) == {"reef/support": 1, "reef/staging": 1, "reef/ocean": 1}
+
+
+def test_what_nothing_stands_behind_any_more_is_left_stopped(tmp_path):
+    world, plan = World(tmp_path), plan_of("reef/support", "atoll/support", "atoll/ocean")
+    support = ReleaseId("reef", "support")
+    run(rollout_of(world, plan, replace(QUICK, only=(support, ReleaseId("atoll", "support")))))
+    world.save(support, world.load(support) | {"running": False})
+    result = run(rollout_of(world, plan, replace(QUICK, resume=True)))
+    assert result.by_id[support].kept
+    assert not world.load(support)["running"]
+
+
+def test_only_what_was_cut_or_interrupted_is_unfinished(tmp_path):
+    """A lock that was refused is an outcome like any other."""
+    world = World(tmp_path)
+    assert run_until_killed(world, REEF, QUICK, 20)
+    refused = plan_of("reef/ocean")
+    with world.lock(OCEAN, "theirs", timeout=0, cancelled=Event()):
+        run(rollout_of(world, refused, replace(QUICK, lock_timeout=0.05), rollout="r2"))
+    interrupted = rollout_of(world, REEF, rollout="r3")
+    interrupted.interrupt()
+    run(interrupted)
+    unfinished = {name: Journal.find(tmp_path, name).record().unfinished for name in ("r1", "r2", "r3")}
+    assert unfinished == {"r1": True, "r2": False, "r3": True}
+    run(rollout_of(world, REEF, replace(QUICK, resume=True)))
+    assert not Journal.find(tmp_path, "r1").record().unfinished
 
 
 def _cut_at(folder, plan, moments):

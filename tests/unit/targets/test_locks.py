@@ -1,5 +1,6 @@
 """Locks of releases: between rollouts, shared within one, stale ones taken over."""
 
+import json
 import os
 import threading
 import time
@@ -8,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from deployer.cli.unlock import lives
 from deployer.errors import LockedError
 from deployer.fleet.ids import ReleaseId
 from deployer.targets.local.locks import Locks, is_stale, this_process
@@ -123,3 +125,24 @@ def test_many_threads_never_hold_at_once(locks):
     for thread in threads:
         thread.join(60)
     assert most == [1] * 6
+
+
+def test_of_several_holders_a_living_one_is_named(locks):
+    with hold(locks, "r1"), hold(locks, "r1"):
+        mine, file = locks.holders()[OCEAN], locks.folder / "ocean.json"
+        first, second = json.loads(file.read_text())["holders"]
+        gone = {**first, "started": "another"}
+        for held in ([gone, second], [second, gone]):
+            file.write_text(json.dumps({"holders": held}))
+            assert locks.holders()[OCEAN].started == mine.started
+        file.write_text(json.dumps({"holders": [gone]}))
+        assert locks.holders()[OCEAN].started == "another"
+
+
+def test_unlock_knows_whether_the_holder_is_at_work():
+    mine = this_process("r1")
+    assert lives(mine) is True
+    assert lives(replace(mine, started="another")) is False
+    assert lives(replace(mine, started="")) is True  # of a Lease
+    assert lives(replace(mine, host="elsewhere")) is None
+    assert lives(replace(mine, pid=0, started="")) is None

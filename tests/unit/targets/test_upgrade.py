@@ -192,3 +192,21 @@ def test_mending_makes_no_revision(world):
     world.running = 0
     assert upgrader.mend().changed is True
     assert world.statuses == ["deployed"]
+
+
+def test_a_failed_health_check_is_remembered_until_the_next_success(world):
+    """As the target does it: why the revision is not good is written down, then it is left."""
+    world.upgrade("a")
+    world.revisions.update(replace(world.revisions.get(1), verified=True))
+    bad = world.upgrade("b").record
+    world.revisions.update(replace(bad, detail="spawn timed out"))
+    assert world.revisions.failed_since() is None
+    world.cut_at = "before start"
+    with pytest.raises(Cut):
+        world.go_back(1)
+    world.go_back(1)
+    assert world.statuses == ["superseded", "failed", "deployed"]
+    assert (world.revisions.failed_since().number, world.revisions.failed_since().detail) == (2, "spawn timed out")
+    world.upgrade("c")
+    assert world.revisions.failed_since() is None
+    assert world.statuses == ["superseded", "failed", "superseded", "deployed"]

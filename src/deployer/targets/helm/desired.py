@@ -11,7 +11,7 @@ from deployer.fleet.cluster import Cluster
 from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet, Release, cluster_path
 from deployer.helm.sources import SourceReader
-from deployer.secrets.sops import decrypt, secret_texts
+from deployer.secrets.sops import SecretError, decrypt, secret_texts
 from deployer.targets.credentials.session import Session
 
 
@@ -71,8 +71,12 @@ class Desired:
     def decrypted(self, path: str, session: Session) -> bytes:
         """A secret file of the fleet; what it holds is redacted from then on.
 
-        :raises SecretError: it cannot be decrypted here.
+        :raises SecretError: it cannot be decrypted here, or is another than was read before.
         """
+        if (self.root / path).read_bytes() != self.fleet.tree.read(path):
+            raise SecretError(
+                "was edited while we were at work", Place(path), "Run this again, to take it as it is now."
+            )
         raw = decrypt(self.root / path, env=session.env, shown=path)
         session.redactions.add(secret_texts(raw, path))
         return raw

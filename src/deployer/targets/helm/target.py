@@ -109,7 +109,14 @@ class HelmTarget:
         with self._at_work(release, Control(QUICK)) as work:
             work.confirm(revision, self._made.pop(release, None))
 
-    def rollback(self, release: ReleaseId, *, control: Control, revision: int | None = None) -> Upgrade | None:
+    def rollback(
+        self,
+        release: ReleaseId,
+        *,
+        control: Control,
+        revision: int | None = None,
+        reason: str = "",  # noqa: ARG002 - Helm has no place for it
+    ) -> Upgrade | None:
         with self._at_work(release, control) as work:
             done = work.roll_back(revision)
         return self._with_url(release, done) if done else None
@@ -187,10 +194,12 @@ class HelmTarget:
         return replace(seen, healthy=not waiting, detail=detail)
 
     def check(self, release: ReleaseId) -> None:
-        """Find what would fail before anything is done: a file named secret that is not encrypted.
+        """Find what would fail before anything is done: inputs that cannot be read, a secret that is not encrypted.
 
-        :raises SecretError: there is one.
+        :raises DeployerError: there is one.
         """
+        self.desired.digest(release)
+        self.desired.sources.source(self.desired.release(release), skip_encrypted=True)
         for path in secret_files(self.desired.release(release)):
             check_encrypted(self.desired.fleet.tree, path)
 

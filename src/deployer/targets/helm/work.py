@@ -132,7 +132,7 @@ class Work:
         )
 
     def _values(self) -> list[str]:
-        """The values files as Helm gets them: the fleet's own, or what was decrypted or computed, in private."""
+        """The values files as Helm gets them: as they were read, decrypted or computed, in private."""
         source = self.desired.sources.source(self.release, decrypt=self._decrypt)
         folder = self.runner.session.folder / "values" / self.release.id.name
         return list(_written(source.values, folder))
@@ -241,5 +241,6 @@ class Work:
 
 
 def _written(layers: Iterable[Layer], folder: Path) -> Iterator[str]:
+    """Plain ones too: whoever edits the fleet's own file meanwhile must not change what is deployed."""
     for number, layer in enumerate(layers):
-        yield layer.path or str(write_private(folder / private_name(number, layer.name), layer.content))
+        yield str(write_private(folder / private_name(number, layer.name), layer.content))

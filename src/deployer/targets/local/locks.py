@@ -60,9 +60,9 @@ class Locks:
             self._let_go(release, mine)
 
     def holders(self) -> dict[ReleaseId, Holder]:
-        """Who holds which release, stale ones included."""
+        """Who holds which release; a stale holder only where there is no other."""
         found = {path.stem: self._read(path) for path in sorted(self.folder.glob("*.json"))}
-        return {ReleaseId(self.cluster, name): held[0] for name, held in found.items() if held}
+        return {ReleaseId(self.cluster, name): min(held, key=is_stale) for name, held in found.items() if held}
 
     def unlock(self, release: ReleaseId) -> Holder | None:
         """Take the lock away from whoever has it, who is returned."""

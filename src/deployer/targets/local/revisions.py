@@ -41,7 +41,7 @@ class Record:
     display_name: str = ""
     domain: str = ""
     schema: str = ""
-    detail: str = ""
+    detail: str = ""  # what is wrong with it: of a deployed one, why it is about to be left
 
     @property
     def time(self) -> datetime:
@@ -80,6 +80,11 @@ class Revisions:
         earlier = (record for record in reversed(self.all()) if record.number < number)
         return next((record for record in earlier if record.verified and record.status is Status.SUPERSEDED), None)
 
+    def failed_since(self) -> Record | None:
+        """The last revision that failed, where after it there were only roll-backs."""
+        last = next((record for record in reversed(self.all()) if not record.restores), None)
+        return last if last and last.status is Status.FAILED else None
+
     def values(self, number: int) -> dict[str, Any]:
         return read_json(self.path(number) / "values.json") or {}
 
@@ -117,7 +122,7 @@ class Revisions:
     def supersede_all_but(self, number: int) -> None:
         for other in self.all():
             if other.number != number and other.status is Status.DEPLOYED:
-                self.update(replace(other, status=Status.SUPERSEDED))
+                self.update(replace(other, status=Status.FAILED if other.detail else Status.SUPERSEDED))
 
     def failed(self, record: Record, detail: str) -> Record:
         return self.update(replace(record, status=Status.FAILED, detail=detail))

@@ -96,26 +96,33 @@ class LocalTarget:
         with self._at_work(release, Control(MENDING)):
             revisions = self.revisions(release)
             if record := revisions.get(revision):
-                revisions.update(replace(record, verified=True))
+                revisions.update(replace(record, verified=True, detail=""))
 
-    def rollback(self, release: ReleaseId, *, control: Control, revision: int | None = None) -> Upgrade | None:
+    def rollback(
+        self, release: ReleaseId, *, control: Control, revision: int | None = None, reason: str = ""
+    ) -> Upgrade | None:
         with self._at_work(release, control):
             to = self._to_return_to(release, revision)
             if to is None:
-                self._give_up(release)
+                self._give_up(release, reason)
                 return None
             current = self.revisions(release).current()
+            if current and reason:
+                self.revisions(release).update(replace(current, detail=reason))
             rollout = current.rollout if current else to.rollout
             return self._finished(release, self._upgrader(release, control).go_back(to, rollout))
 
     def observe(self, release: ReleaseId) -> Observation:
         revisions = self.revisions(release)
-        last, record = revisions.last(), revisions.current() or revisions.last()
-        if record is None or last is None or self._folder(release).retired.exists():
+        record = revisions.current() or revisions.last()
+        if record is None or self._folder(release).retired.exists():
             return Observation(State.ABSENT)
         state, healthy, detail = self._look(release, record)
-        if last.status is Status.FAILED and last.number >= record.number:
-            detail = "; ".join(filter(None, [f"revision {last.number} failed: {last.detail}", detail]))
+        wanted = record.status is Status.DEPLOYED and record.digest == self._wanted_digest(release)
+        failed = revisions.failed_since()
+        if failed and not wanted:
+            other = detail if detail != failed.detail else ""
+            detail = "; ".join(filter(None, [f"revision {failed.number} failed: {failed.detail}", other]))
         url, plain = self._at.of(release, record)
         return Observation(
             state=state,
@@ -125,7 +132,7 @@ class LocalTarget:
             url=url,
             plain_url=plain,
             verified=record.verified,
-            wanted=record.status is Status.DEPLOYED and record.digest == self._wanted_digest(release),
+            wanted=wanted,
             healthy=healthy,
             detail=detail,
         )
@@ -299,11 +306,11 @@ class LocalTarget:
         newest = revisions.current() or revisions.last()
         return revisions.verified_before(newest.number) if newest else None
 
-    def _give_up(self, release: ReleaseId) -> None:
+    def _give_up(self, release: ReleaseId, reason: str) -> None:
         self._stop(release)
         for record in self.revisions(release).all():
             if record.status in (Status.DEPLOYED, Status.PENDING):
-                self.revisions(release).failed(record, record.detail or "it did not pass its health check")
+                self.revisions(release).failed(record, reason or record.detail or "it did not pass its health check")
 
     def _stop(self, release: ReleaseId) -> None:
         if release.hub is None:
