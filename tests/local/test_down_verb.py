@@ -86,3 +86,8 @@ def test_words_that_mean_nothing(fleet, words, said):
 
 def test_every_rollout_of_none(fleet):
     assert fleet.ok("history", "-n", "0").out == "No rollout yet.\n"
+
+
+def test_one_word_for_a_hub(fleet):
+    assert fleet.ok("preview", "reef/ocean").out == fleet.ok("preview", "reef", "ocean").out
+    assert "reef/ocean" in fleet.ok("deploy", "reef/ocean", "--dry-run").out
