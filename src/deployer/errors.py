@@ -94,6 +94,11 @@ def no_room(error: BaseException) -> DeployerError | None:
     """What a full disk makes of any write, as the user's matter and no bug of ours; None for another error."""
     if not isinstance(error, OSError) or error.errno not in NO_ROOM:
         return None
+    if error.errno == errno.EROFS:
+        return DeployerError(
+            f"{error.filename or 'a file'}: {error.strerror}",
+            hint="Its folder can only be read: this verb writes there.",
+        )
     return DeployerError(
         f"{error.filename or 'a file'}: {error.strerror}", hint="Make room there, then run this again."
     )

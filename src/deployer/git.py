@@ -5,6 +5,7 @@ Paths are relative to the fleet's folder, which may be any folder of the reposit
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Collection, Mapping
@@ -49,6 +50,10 @@ class WorkTree:
             return sorted(os.listdir(f"{self.root}/{folder}"))  # noqa: PTH208 - as above
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            if error.errno == errno.ELOOP:  # a link to itself leads nowhere
+                return []
+            raise
 
     def trail(self, path: str) -> tuple[str, ...]:
         return follow(path, self.link)
@@ -280,7 +285,7 @@ class GitTree:
 
     def read(self, path: str) -> bytes:
         end = self._end(path)
-        if end not in self._entries:
+        if not self._holds(end):
             if module := self._absent(end):
                 raise AbsentError("in a submodule whose commit is not in this clone", Place(module), _FETCH)
             raise FileNotFoundError(path)
@@ -326,7 +331,11 @@ class GitTree:
 
     def is_file(self, path: str) -> bool:
         end = self._end(path)
-        return end in self._entries or bool(self._absent(end))  # who reads it learns that it is not here
+        return self._holds(end) or bool(self._absent(end))  # who reads it learns that it is not here
+
+    def _holds(self, end: str) -> bool:
+        """Whether a file stands where a trail ends: a link that leads to itself is none."""
+        return end in self._entries and not self._entries[end].link
 
     def _absent(self, path: str) -> str:
         """The submodule that a path is in, where its commit is not in this clone; else ""."""

@@ -607,7 +607,7 @@ class TestByState:
         path = world.top.parent / "state.json"
         path.write_text(text)
         _, err = world.said("plan", "--state", str(path), code=1)
-        assert err.startswith(f"deployer: {path}: ")
+        assert err.startswith(f"deployer: {path}:")
         assert "--all takes everything" in err
 
 

@@ -55,6 +55,11 @@ def test_a_link_back_up_ends(tmp_path: Path) -> None:
     assert world.plan("--since", world.base) == ALL_BASE
 
 
+def test_a_link_to_itself_leads_nowhere(tmp_path: Path) -> None:
+    world = linked(tmp_path, f"{BASE}/loop", "loop", f"{BASE}/files/a.txt", "a")
+    assert world.plan("--since", world.base) == []
+
+
 def test_settings_that_are_a_link(tmp_path: Path) -> None:
     chart = {f"{BASE}/values.jsonnet": "{ x: std.extVar('X') }"}
     world = linked(

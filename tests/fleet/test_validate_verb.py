@@ -85,6 +85,7 @@ def test_all_findings_at_once_with_file_and_line(wrong: World) -> None:
 
 
 def test_what_validate_finds_stands_in_no_plan_s_way(wrong: World) -> None:
+    wrong.write(f"{REEF}/gone.values.yaml", "")  # only what Helm could not read does
     assert wrong.plan("--all")
 
 

@@ -67,3 +67,27 @@ def test_purged(fleet):
 def test_names_that_are_not_there(fleet, words, said):
     ran = fleet.run("down", *words)
     assert (ran.code, said in ran.err) == (1, True), ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["logs", "reef", "ocean", "-n", "-4"], "argument -n/--lines: '-4' is no whole number, 0 or more"),
+        (["history", "-n", "-1"], "argument -n/--lines: '-1' is no whole number, 0 or more"),
+        (["check", "reef", "support"], "reef/support has no users to check"),
+        (["check", "reef/nope"], "cluster reef has no hub 'nope'"),
+        (["logs", "reef"], "reef: one hub is to be named"),
+    ],
+)
+def test_words_that_mean_nothing(fleet, words, said):
+    ran = fleet.run(*words)
+    assert (ran.code, said in ran.err) == (1, True), ran.err
+
+
+def test_every_rollout_of_none(fleet):
+    assert fleet.ok("history", "-n", "0").out == "No rollout yet.\n"
+
+
+def test_one_word_for_a_hub(fleet):
+    assert fleet.ok("preview", "reef/ocean").out == fleet.ok("preview", "reef", "ocean").out
+    assert "reef/ocean" in fleet.ok("deploy", "reef/ocean", "--dry-run").out

@@ -224,11 +224,13 @@ def test_back_to_what_was_proven(ocean):
     target, good = ocean.target, ocean.target.observe(OCEAN).revision
     target.confirm(OCEAN, good)
     changed = ocean.change({**BASE, "custom": {"changed": True}}).revision
-    back = target.rollback(OCEAN, control=Control(120))
+    back = target.rollback(OCEAN, control=Control(120), reason="spawn timed out")
     assert (back.changed, back.verified, back.revision) == (True, True, changed + 1)
+    assert target.observe(OCEAN).detail == f"revision {changed} failed: spawn timed out"
     assert target.revisions(OCEAN).get(back.revision).restores == good
     ocean.values["ocean"] = BASE
     assert ocean.upgrade().changed is False  # it is what the repository says again
+    assert target.observe(OCEAN).detail == ""
     with pytest.raises(TargetError, match="no revision 99"):
         target.rollback(OCEAN, control=Control(1), revision=99)
 

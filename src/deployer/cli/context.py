@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # only what compares digests needs the one, only clusters on 
     from deployer.changes.inputs import InputReader
     from deployer.targets.helm.workshop import Workshop
 
+CANNOT_WRITE = {errno.EROFS, errno.EACCES, errno.EPERM}
 STATE = ".deployer"  # below the fleet: journals, and all that local clusters are made of; never committed
 
 
@@ -98,8 +100,12 @@ class Context:
     def state(self) -> Path:
         """The folder of journals and local clusters, private to the user and invisible to git."""
         folder = self.root / STATE
-        folder.mkdir(mode=0o700, exist_ok=True)
         ignore = folder / ".gitignore"
-        if not ignore.exists() or not ignore.stat().st_size:  # a full disk leaves it empty
-            ignore.write_text("*\n")
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if not ignore.exists() or not ignore.stat().st_size:  # a full disk leaves it empty
+                ignore.write_text("*\n")
+        except OSError as error:
+            if error.errno not in CANNOT_WRITE:
+                raise  # who only reads finds nothing there, or what others wrote; who writes is told then
         return folder.resolve()  # a link, where several work trees share what runs

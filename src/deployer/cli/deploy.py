@@ -18,6 +18,7 @@ from pathlib import Path
 
 from deployer.cli import rendering, selection
 from deployer.cli.context import Context
+from deployer.cli.names import split_names
 from deployer.errors import EXIT_OK, DeployerError
 from deployer.plan import codec
 from deployer.plan.build import build_plan, named
@@ -88,6 +89,7 @@ def _above_zero(text: str) -> int:
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
+    args.cluster, args.hubs = split_names(args.cluster, args.hubs)
     _check(args)
     if args.resume is not None:
         from deployer.cli.rollout import resume

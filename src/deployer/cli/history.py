@@ -12,6 +12,7 @@ from collections import Counter
 from typing import Any
 
 from deployer.cli.context import Context
+from deployer.cli.names import whole_number
 from deployer.errors import EXIT_OK, DeployerError
 from deployer.rollout.journal import Journal, Listed, history
 from deployer.rollout.record import RolloutRecord
@@ -19,13 +20,15 @@ from deployer.rollout.record import RolloutRecord
 
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("show", nargs="*", metavar="show ID", help="tell of this one")
-    parser.add_argument("-n", "--lines", type=int, default=20, metavar="N", help="how many (default: 20)")
+    parser.add_argument(
+        "-n", "--lines", type=whole_number, default=20, metavar="N", help="how many (default: 20; 0: all)"
+    )
     parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
     if not args.show:
-        _list(history(context.state)[: args.lines], args.format)
+        _list(history(context.state)[: args.lines or None], args.format)
     elif args.show[0] == "show" and len(args.show) == 2:
         _show(args.show[1], Journal.find(context.state, args.show[1]).record(), args.format)
     else:

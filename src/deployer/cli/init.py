@@ -7,6 +7,8 @@ deployer init DIR --example    two local clusters with three hubs each, as real 
 from __future__ import annotations
 
 import argparse
+import shutil
+import sys
 from pathlib import Path
 
 from deployer.cli import workflow
@@ -25,6 +27,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
     new_fleet(context.cwd / args.folder, example=args.example)
     workflow.write(context.cwd / args.folder)
     committed = not args.no_git and commit(context.cwd / args.folder, context.env)
+    if not args.no_git and shutil.which("git", path=context.env.get("PATH")) is None:
+        print("git is not installed: the fleet is no repository, and `plan --since` will not work.", file=sys.stderr)
     print(f"A new fleet is in {args.folder}{', with a first commit' if committed else ''}. Next:")
     print(f"  cd {args.folder}")
     print("  deployer plan --all       # what would be deployed")

@@ -15,6 +15,7 @@ from collections import deque
 from pathlib import Path
 
 from deployer.cli.context import Context
+from deployer.cli.names import one_release, whole_number
 from deployer.cli.wiring import helm_target, local_target
 from deployer.errors import EXIT_OK, DeployerError
 from deployer.fleet.cluster import Provider
@@ -25,11 +26,11 @@ PAUSE = 0.3  # seconds between looks at a log that is followed
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("cluster", metavar="CLUSTER", help="the hub's cluster")
-    parser.add_argument("hub", metavar="HUB", help="a hub, or support")
+    parser.add_argument("cluster", metavar="CLUSTER", help="the hub's cluster, or CLUSTER/HUB")
+    parser.add_argument("hub", nargs="?", metavar="HUB", help="a hub, or support")
     parser.add_argument("-f", "--follow", action="store_true", help="go on as more is written, until Ctrl-C")
     parser.add_argument(
-        "-n", "--lines", type=int, default=100, metavar="N", help="the last N lines (default: 100; 0: all)"
+        "-n", "--lines", type=whole_number, default=100, metavar="N", help="the last N lines (default: 100; 0: all)"
     )
     parser.add_argument(
         "--of",
@@ -41,6 +42,8 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
+    named = one_release(args.cluster, args.hub)
+    args.cluster, args.hub = named.cluster, named.name
     if context.fleet.cluster(args.cluster).provider is not Provider.LOCAL and args.of != "helm":
         return _of_pods(args, context)
     path = _log(args, context)

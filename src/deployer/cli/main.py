@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, TextIO
 
 from deployer import __version__
 from deployer.errors import EXIT_BUG, EXIT_INTERRUPTED, DeployerError, no_room
@@ -117,6 +117,7 @@ def verb_parser(name: str) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is one of :data:`EXIT_CODES`."""
+    sys.stdout, sys.stderr = (stream or _nowhere() for stream in (sys.stdout, sys.stderr))  # `>&-` leaves none
     for stream in (sys.stdout, sys.stderr):
         # A path may hold bytes that are no UTF-8; they are shown, and stop nothing.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -185,10 +186,27 @@ def _nearest_verb(word: str) -> str:
 
 def _unexpected(error: Exception) -> int:
     if mendable := no_room(error):
+        if isinstance(error, OSError) and not error.filename and _is_full():
+            mendable.message = mendable.message.replace("a file", "standard output", 1)
         print(f"deployer: {mendable}", file=sys.stderr)
         return mendable.exit_code
     print(_report_bug(), file=sys.stderr)
     return EXIT_BUG
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - `deployer --help` needs no pathlib
+
+
+def _is_full() -> bool:
+    """Whether it is standard output that takes no more; what is left of it is dropped, for exit would try again."""
+    try:
+        sys.stdout.flush()
+        os.write(sys.stdout.fileno(), b"\n")  # unbuffered, nothing was left to flush
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _report_bug() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 
 from deployer.errors import DeployerError
@@ -38,3 +39,10 @@ def _of(cluster: str, word: str) -> str:
     if of != cluster or not hub:
         raise DeployerError(f"{word}: no hub of cluster {cluster}", hint="Name hubs of one cluster at a time.")
     return hub
+
+
+def whole_number(text: str) -> int:
+    """A number of lines, 0 or more, for argparse."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number, 0 or more")
+    return int(text)

@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 
 from deployer.cli.context import Context
+from deployer.cli.names import one_release
 from deployer.errors import EXIT_OK
 from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import is_encrypted
@@ -19,14 +20,14 @@ from deployer.targets.local.treatments import Treated, Treatment, explain, notic
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("cluster", metavar="CLUSTER", help="the hub's cluster")
-    parser.add_argument("hub", metavar="HUB", help="the hub's name")
+    parser.add_argument("cluster", metavar="CLUSTER", help="the hub's cluster, or CLUSTER/HUB")
+    parser.add_argument("hub", nargs="?", metavar="HUB", help="the hub's name")
     parser.add_argument("--explain", action="store_true", help="every setting, and what becomes of it")
     parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
-    release = context.fleet.release(ReleaseId(args.cluster, args.hub))
+    release = context.fleet.release(one_release(args.cluster, args.hub))
     for path in release.values_files:
         if is_encrypted(path):
             print(f"{path}: encrypted, so not looked at", file=sys.stderr)

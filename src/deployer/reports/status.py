@@ -10,7 +10,7 @@ from rich.text import Text
 
 from deployer.fleet.ids import ReleaseId, Stage
 from deployer.plan.ports import Observation, State
-from deployer.reports.terminal import STYLES, console
+from deployer.reports.terminal import NARROW, STYLES, console
 
 COLOURS = {State.RUNNING: "green", State.FAILED: "bold red", State.STOPPED: "yellow", State.ABSENT: "dim"}
 
@@ -21,6 +21,18 @@ def show_status(found: Mapping[ReleaseId, tuple[Stage, Observation]], gone: Coll
     if not found:
         out.print("No local cluster in this fleet.")
         return
+    if out.width < NARROW:
+        for release, (_, seen) in found.items():
+            out.print(str(release), f"  {_state(seen)}", sep="\n", soft_wrap=True)
+            if seen.state is State.RUNNING and seen.url:
+                out.print(f"  {seen.url}", soft_wrap=True)
+    else:
+        out.print(_table(found))
+    for line in remarks(found, gone):
+        out.print(line)
+
+
+def _table(found: Mapping[ReleaseId, tuple[Stage, Observation]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in ("release", "state", "rev"):
         table.add_column(name, no_wrap=True)
@@ -28,9 +40,7 @@ def show_status(found: Mapping[ReleaseId, tuple[Stage, Observation]], gone: Coll
     for release, (stage, seen) in found.items():
         named, state = Text(str(release), style=STYLES[stage]), Text(_state(seen), style=COLOURS[seen.state])
         table.add_row(named, state, str(seen.revision or ""), seen.url if seen.state is State.RUNNING else "")
-    out.print(table)
-    for line in remarks(found, gone):
-        out.print(line)
+    return table
 
 
 def _state(seen: Observation) -> str:

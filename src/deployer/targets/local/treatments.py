@@ -75,19 +75,25 @@ def explain(values: Values) -> tuple[Treated, ...]:
 
 def notices(values: Values) -> tuple[str, ...]:
     """What the one who deploys should know, one line each."""
+    skipped = _skipped(explain(values))
+    named = (f"not run, for they need Kubernetes: {', '.join(skipped)}",) if skipped else ()
+    return (*_login_notices(values), *named, *counts(values))
+
+
+def counts(values: Values) -> tuple[str, ...]:
+    """How many settings have no effect here, one line for each reason; snippets among them."""
     treated = explain(values)
-    counts = Counter(each.treatment for each in treated)
-    skipped = [each.path for each in treated if each.path.startswith("hub.extraConfig.") and _is_kubernetes(each)]
-    return tuple(_login_notices(values)) + tuple(
-        filter(
-            None,
-            (
-                f"not run, for they need Kubernetes: {', '.join(skipped)}" if skipped else "",
-                _counted(counts[Treatment.KUBERNETES] - len(skipped), "that only Kubernetes can give", "not applied"),
-                _counted(counts[Treatment.UNKNOWN], "that the chart does not know", "ignored"),
-            ),
-        )
+    number, snippets = Counter(each.treatment for each in treated), len(_skipped(treated))
+    some = f", {snippets} of them {'a snippet' if snippets == 1 else 'snippets'}," if snippets else ""
+    lines = (
+        _counted(number[Treatment.KUBERNETES], f"that only Kubernetes can give{some}", "not applied"),
+        _counted(number[Treatment.UNKNOWN], "that the chart does not know", "ignored"),
     )
+    return tuple(filter(None, lines))
+
+
+def _skipped(treated: tuple[Treated, ...]) -> list[str]:
+    return [each.path for each in treated if each.path.startswith("hub.extraConfig.") and _is_kubernetes(each)]
 
 
 def replaced_login(values: Values) -> str:
@@ -255,5 +261,5 @@ def _maps(items: Any) -> Iterator[Mapping[str, Any]]:
 
 __all__ = [
     "CHART_VERSION", "LOCAL_LOGINS", "OWN_SETTINGS", "PROFILE_OVERRIDES", "REPLACED_LOGINS", "Treated", "Treatment",
-    "defaults", "explain", "markdown_table", "notices", "replaced_login", "table", "with_defaults",
+    "counts", "defaults", "explain", "markdown_table", "notices", "replaced_login", "table", "with_defaults",
 ]  # fmt: skip

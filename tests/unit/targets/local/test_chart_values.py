@@ -94,12 +94,19 @@ def test_explained_key_by_key(values: dict[str, Any], told: list[tuple[str, str]
                     "extraConfig": {"pods": "import kubespawner"},
                 }
             },
-            ["not run, for they need Kubernetes: hub.extraConfig.pods"],
+            [
+                "not run, for they need Kubernetes: hub.extraConfig.pods",
+                (
+                    "1 setting that only Kubernetes can give, 1 of them a snippet, is not applied "
+                    "(deployer preview CLUSTER HUB --explain lists them)"
+                ),
+            ],
         ),
     ],
 )
 def test_notices(values: dict[str, Any], lines: list[str]) -> None:
     assert list(treatments.notices(values)) == lines
+    assert list(treatments.counts(values)) == [line for line in lines if "--explain" in line]
 
 
 @pytest.mark.parametrize(
