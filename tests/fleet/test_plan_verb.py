@@ -369,3 +369,10 @@ def test_a_table_of_eighty_columns_has_no_colour_and_breaks_no_word_it_need_not(
     assert not any(line.endswith("…") for line in lines)
     whole = world.run("plan", "--since", "HEAD", COLUMNS="200")
     assert max(len(line.rstrip()) for line in whole.out.splitlines()) > 80
+
+
+def test_a_label_that_is_nearly_ours_is_told(world: World) -> None:
+    """It has no effect, and whoever wanted to skip a deployment must see that."""
+    done = world.run("plan", "--all", "--label", "deployer:skipdeploy", "--label", "bug")
+    told = "deployer: label 'deployer:skipdeploy' is unknown and has no effect; did you mean deployer:skip-deploy?\n"
+    assert (done.code, done.err) == (0, told)

@@ -31,12 +31,12 @@ class KeyChange(NamedTuple):
         if self.after is ABSENT:
             return f"{self.name} removed: was {self._shown(self.before)}"
         before, after = self._shown(self.before), self._shown(self.after)
-        if before == after != MASK and isinstance(self.before, str) is not isinstance(self.after, str):
+        if before == after and MASK not in before and isinstance(self.before, str) is not isinstance(self.after, str):
             before, after = (
                 f'"{text}"' if isinstance(value, str) else text
                 for text, value in ((before, self.before), (after, self.after))
             )
-        if before == after != MASK:
+        if before == after and MASK not in before:
             return f"{self.name} differs in what is too long to show"
         return f"{self.name} {before} → {after}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ from deployer.cli.context import Context
 from deployer.errors import DeployerError
 from deployer.fleet.ids import ReleaseId
 from deployer.fleet.listed import check_values_files
+from deployer.fleet.masking import printable
 from deployer.fleet.repository import Fleet, cluster_folders, load_fleet
 from deployer.fleet.tree import Tree
 from deployer.plan.build import build_plan, everything, named
@@ -75,7 +77,9 @@ def selected_plan(
     fleet = context.fleet
     reasons, before = _reasons(options, context, files)
     reasons, dropped = rendering.exact(options, context, reasons) if options.exact else (reasons, ())
-    labelled = apply_labels(fleet, reasons, [*options.label, *_labels(options)])
+    given = [*options.label, *_labels(options)]
+    _warn_of_unknown(given)
+    labelled = apply_labels(fleet, reasons, given)
     plan = build_plan(fleet, labelled, before=before, revision=context.revision if revision else "")
     return replace(plan, dropped=rendering.without_planned(dropped, plan.by_id)) if dropped else plan
 
@@ -215,6 +219,15 @@ def _unquoted(line: bytes) -> bytes:
 
 def _byte(escape: bytes) -> int:
     return _ESCAPED[escape[0]] if len(escape) == 1 else int(escape, 8) & 255
+
+
+def _warn_of_unknown(labels: Iterable[str]) -> None:
+    """A label that is nearly one of ours was meant to be: whoever skips a deployment must not find it done."""
+    for label in sorted(set(labels) - set(Label)):
+        if label.lower().startswith("deployer:"):
+            near = difflib.get_close_matches(label.lower(), list(Label), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            print(f"deployer: label {printable(label)!r} is unknown and has no effect{hint}", file=sys.stderr)
 
 
 def _labels(options: argparse.Namespace) -> list[str]:
