@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -82,7 +83,13 @@ def _show_failure(release: ReleaseResult, out: Console) -> None:
     out.print(Text(f"{release.release} failed: {ended.cause}", style="red"))
     for label, text in (("evidence", ended.evidence), ("log", ended.log), ("report of a bug", ended.bug)):
         if text and text not in ended.cause:
-            out.print(f"  {label}: {text}", soft_wrap=True)
+            out.print(f"  {label}: {_near(text)}", soft_wrap=True)
+
+
+def _near(path: str) -> str:
+    """A path as it is typed from where we stand, where it lies below."""
+    here = f"{Path.cwd()}/"
+    return path.removeprefix(here)
 
 
 def notices(releases: Iterable[ReleaseResult]) -> list[str]:
