@@ -58,7 +58,13 @@ tools:  ## Helm, a control plane and KWOK for the tests, built once from their G
 .PHONY: test test-fast test-plugin test-kubernetes lint format docs bench
 test: $(VENV)/installed-dev tools  ## all tests: pure ones, git repositories, real hubs, a real browser, a workflow runner, real control planes
 	$(BIN)/python -m pytest tests/architecture tests/unit tests/fleet tests/actions/test_lint.py -n 2 -q
+	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) lane-hubs lane-clusters
+
+# Both wait more than they compute, so they run side by side; what each says comes when it ends.
+.PHONY: lane-hubs lane-clusters
+lane-hubs: $(VENV)/installed-dev
 	$(call lane,tests/local)
+lane-clusters: $(VENV)/installed-dev tools
 	$(call lane,tests/actions/test_workflow_runs.py)
 	$(call lane,tests/kubernetes)
 
@@ -68,9 +74,9 @@ test-kubernetes: $(VENV)/installed-dev tools  ## the tests on Kubernetes: contro
 # Tests with dozens of real processes depend on the machine, which may be busy with other things: what failed is tried
 # once more, alone and said aloud. What fails twice has failed.
 define lane
-$(BIN)/python -m pytest $(1) -q || { \
+$(BIN)/python -m pytest $(1) -q -o cache_dir=.pytest_cache/$(notdir $(1)) || { \
   echo "== $(1): trying once more what failed =="; \
-  $(BIN)/python -m pytest $(1) -q --last-failed --last-failed-no-failures none; }
+  $(BIN)/python -m pytest $(1) -q -o cache_dir=.pytest_cache/$(notdir $(1)) --last-failed --last-failed-no-failures none; }
 endef
 
 test-fast: $(VENV)/installed-dev  ## the tests that start no hub
