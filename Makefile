@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FLEET ?= build/demo
+PURE := tests/architecture tests/unit tests/fleet tests/actions/test_lint.py
 # Bytecode is written once, at install: without it each of ten hubs compiles all it imports at each start.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -57,7 +58,7 @@ tools:  ## Helm, a control plane and KWOK for the tests, built once from their G
 
 .PHONY: test test-fast test-plugin test-kubernetes lint format docs bench
 test: $(VENV)/installed-dev tools  ## all tests: pure ones, git repositories, real hubs, a real browser, a workflow runner, real control planes
-	$(BIN)/python -m pytest tests/architecture tests/unit tests/fleet tests/actions/test_lint.py -n 2 -q
+	$(BIN)/python -m pytest $(PURE) -n 2 -q
 	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) lane-hubs lane-clusters
 
 # Both wait more than they compute, so they run side by side; what each says comes when it ends.
@@ -80,7 +81,7 @@ $(BIN)/python -m pytest $(1) -q -o cache_dir=.pytest_cache/$(notdir $(1)) || { \
 endef
 
 test-fast: $(VENV)/installed-dev  ## the tests that start no hub
-	$(BIN)/python -m pytest tests/architecture tests/unit tests/fleet tests/actions/test_lint.py -n 2 -q
+	$(BIN)/python -m pytest $(PURE) -n 2 -q
 
 test-plugin:  ## the pytest plugin, on the corners of its versions
 	PYTHON=$(PYTHON) pytest-plugin/run-tests

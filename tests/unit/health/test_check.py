@@ -306,14 +306,16 @@ def test_cancelled_while_everything_hangs(check):
 def test_cancelled_while_another_process_checks(check, tmp_path):
     import asyncio
 
-    async def hold(release):
+    async def hold():
         async with Claims(tmp_path, hub.endpoint().url).turn():
+            held.set()
             await asyncio.to_thread(release.wait)
 
-    release, control = threading.Event(), Control(60)
+    held, release, control = threading.Event(), threading.Event(), Control(60)
     with FakeHub() as hub:
-        holder = threading.Thread(target=lambda: asyncio.run(hold(release)))
+        holder = threading.Thread(target=lambda: asyncio.run(hold()))
         holder.start()
+        assert held.wait(60)
         threading.Timer(0.5, control.cancelled.set).start()
         try:
             assert check(hub.endpoint(), control=control).diagnosis == Diagnosis.CANCELLED
