@@ -14,10 +14,10 @@ from shlex import join
 
 from deployer.errors import CommandError, DeployerError, TargetError
 from deployer.fleet.ids import ReleaseId
+from deployer.helm.commands import Commands
 from deployer.plan.steps import Step
 from deployer.process import redact
 from deployer.targets.credentials.session import Session
-from deployer.targets.helm.commands import Commands
 from deployer.targets.helm.history import History
 from deployer.targets.helm.kubectl import transient_command
 from deployer.targets.helm.messages import explained

@@ -7,22 +7,17 @@ call: helm, kubectl, and where the fleet uses them sops, jsonnet and the cloud's
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from shlex import join, quote
-from typing import Any
 
 from deployer.fleet.cluster import Aws, Azure, Gcp, Kubeconfig
 from deployer.fleet.repository import Release, cluster_file, cluster_path, is_encrypted
-from deployer.helm.charts import dependency_entries, repositories, repository_name
-from deployer.helm.command import homes
-from deployer.helm.sources import COMPUTED, DOMAIN, ChartSource, as_yaml, private_name
+from deployer.helm.commands import Commands, apply_crds
+from deployer.helm.shell import HELM_HOMES, MAKE_PRIVATE, PRIVATE, SOPS, dependencies, exports, into, line, word
+from deployer.helm.sources import COMPUTED, DOMAIN, as_yaml, private_name
 from deployer.plan.steps import Step
 from deployer.targets.credentials import providers
-from deployer.targets.helm.commands import Commands, apply_crds
 from deployer.targets.helm.desired import Desired
-
-PRIVATE = "@private@"  # stands for the temporary folder, until it is a shell variable
-_SOPS = ("sops", "--disable-version-check", "--decrypt")
 
 
 def steps(desired: Desired, release: Release, commands: Commands, seconds: float) -> tuple[Step, ...]:
@@ -44,12 +39,10 @@ def text(desired: Desired, release: Release, commands: Commands, seconds: float)
         f"# Upgrades {release.id}. Run it in the fleet's folder.",
         "(  # a shell of its own: whoever pastes this keeps theirs as it is",
         "set -euo pipefail",
-        "umask 077",
         f"[ -f {quote(entry)} ] || {{ echo 'Run this in the folder that holds {entry}' >&2; exit 1; }}",
-        "private=$(mktemp -d)",
-        """trap 'rm -rf "$private"' EXIT""",
-        *_exports({"KUBECONFIG": f"{PRIVATE}/kubeconfig", **homes(f"{PRIVATE}/helm")}),
-        f"mkdir -p {_shell(f'{PRIVATE}/values')}",
+        *MAKE_PRIVATE,
+        *exports({"KUBECONFIG": f"{PRIVATE}/kubeconfig", **HELM_HOMES}),
+        f"mkdir -p {word(f'{PRIVATE}/values')}",
         "",
         f"# How cluster {desired.name} is reached",
         *_credentials(desired, folder),
@@ -61,30 +54,10 @@ def text(desired: Desired, release: Release, commands: Commands, seconds: float)
         *(line for _, lines in _values(desired, release) for line in lines),
         "",
         "# The release",
-        *(_line(step.argv()) for step in steps(desired, release, commands, seconds)),
+        *(line(step.argv()) for step in steps(desired, release, commands, seconds)),
         ")",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _shell(word: str) -> str:
-    """A word for the shell, in which the private folder is its variable."""
-    head, found, rest = word.partition(PRIVATE)
-    if not found:
-        return quote(word)
-    return (quote(head) if head else "") + '"$private"' + (quote(rest) if rest else "")
-
-
-def _line(argv: Iterable[str]) -> str:
-    return " ".join(map(_shell, argv))
-
-
-def _into(argv: Iterable[str], path: str) -> str:
-    return f"{_line(argv)} > {_shell(path)}"
-
-
-def _exports(variables: Mapping[str, str]) -> list[str]:
-    return [f"export {name}={_shell(value)}" for name, value in variables.items()]
 
 
 # Credentials
@@ -104,30 +77,30 @@ def _credentials(desired: Desired, folder: str) -> list[str]:
 
 
 def _gcp(block: Gcp, folder: str) -> Iterator[str]:
-    yield from _exports({"USE_GKE_GCLOUD_AUTH_PLUGIN": "True", "CLOUDSDK_CORE_DISABLE_PROMPTS": "1"})
+    yield from exports({"USE_GKE_GCLOUD_AUTH_PLUGIN": "True", "CLOUDSDK_CORE_DISABLE_PROMPTS": "1"})
     if block.key:
         key = f"{PRIVATE}/gcp-key.json"
-        yield _into((*_SOPS, f"{folder}/{block.key}"), key)
-        yield from _exports(
+        yield into((*SOPS, f"{folder}/{block.key}"), key)
+        yield from exports(
             {
                 "GOOGLE_APPLICATION_CREDENTIALS": key,
                 "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE": key,
                 "CLOUDSDK_CONFIG": f"{PRIVATE}/gcloud",
             }
         )
-    yield _line(providers.gcp_command(block))
+    yield line(providers.gcp_command(block))
 
 
 def _aws(desired: Desired, block: Aws, folder: str) -> Iterator[str]:
-    yield from _exports({"AWS_DEFAULT_REGION": block.region, "AWS_PAGER": ""})
+    yield from exports({"AWS_DEFAULT_REGION": block.region, "AWS_PAGER": ""})
     if block.key:
         path = f"{folder}/{block.key}"
         inside = ["AccessKey"] if "AccessKey" in _keys(desired, path) else []
         yield f"unset {' '.join(sorted(providers.OTHER_AWS_IDENTITIES))}"
         for name, key in (("AWS_ACCESS_KEY_ID", "AccessKeyId"), ("AWS_SECRET_ACCESS_KEY", "SecretAccessKey")):
-            yield f"{name}=$({_line(_extract(path, *inside, key))})"
+            yield f"{name}=$({line(_extract(path, *inside, key))})"
             yield f"export {name}"
-    yield _line(providers.aws_command(block, f"{PRIVATE}/kubeconfig"))
+    yield line(providers.aws_command(block, f"{PRIVATE}/kubeconfig"))
 
 
 def _azure(desired: Desired, block: Azure, folder: str) -> Iterator[str]:
@@ -136,28 +109,28 @@ def _azure(desired: Desired, block: Azure, folder: str) -> Iterator[str]:
         path = f"{folder}/{block.key}"
         keys = _keys(desired, path)
         name = {short: next((k for k in both if k in keys), both[0]) for short, both in providers.AZURE_KEYS.items()}
-        yield from _exports({"AZURE_CONFIG_DIR": f"{PRIVATE}/azure"})
-        yield _into(_extract(path, name["password"]), f"{PRIVATE}/azure-password")
+        yield from exports({"AZURE_CONFIG_DIR": f"{PRIVATE}/azure"})
+        yield into(_extract(path, name["password"]), f"{PRIVATE}/azure-password")
         yield " ".join(
             [
                 "az login --service-principal",
-                f'--username "$({_line(_extract(path, name["user"]))})"',
-                f"--password @{_shell(f'{PRIVATE}/azure-password')}",
-                f'--tenant "$({_line(_extract(path, name["tenant"]))})"',
+                f'--username "$({line(_extract(path, name["user"]))})"',
+                f"--password @{word(f'{PRIVATE}/azure-password')}",
+                f'--tenant "$({line(_extract(path, name["tenant"]))})"',
                 "--output none",
             ]
         )
-    yield _line(providers.azure_command(block, f"{PRIVATE}/kubeconfig"))
+    yield line(providers.azure_command(block, f"{PRIVATE}/kubeconfig"))
 
 
 def _kubeconfig(block: Kubeconfig, path: str) -> Iterator[str]:
     target = f"{PRIVATE}/kubeconfig"
     if is_encrypted(path) or ".secret." in block.file:
-        yield _into((*_SOPS, path), target)
+        yield into((*SOPS, path), target)
     else:  # with its relative paths resolved
-        yield _into(("kubectl", "config", "view", "--raw", "--flatten", "--kubeconfig", path), target)
+        yield into(("kubectl", "config", "view", "--raw", "--flatten", "--kubeconfig", path), target)
     if block.context:
-        yield _line(("kubectl", "config", "use-context", block.context))
+        yield line(("kubectl", "config", "use-context", block.context))
 
 
 def _keys(desired: Desired, path: str) -> frozenset[str]:
@@ -170,7 +143,7 @@ def _keys(desired: Desired, path: str) -> frozenset[str]:
 
 
 def _extract(path: str, *keys: str) -> tuple[str, ...]:
-    return (*_SOPS, "--extract", "".join(f"[{json.dumps(key)}]" for key in keys), path)
+    return (*SOPS, "--extract", "".join(f"[{json.dumps(key)}]" for key in keys), path)
 
 
 # The chart
@@ -180,26 +153,12 @@ def _chart(desired: Desired, release: Release) -> Iterator[str]:
     source = desired.sources.chart(release)
     for folder in source.folders:
         parent = f"{PRIVATE}/charts/{folder}"
-        yield f"mkdir -p {_shell(parent)} && cp -R {quote(folder)}/. {_shell(parent)}"
+        yield f"mkdir -p {word(parent)} && cp -R {quote(folder)}/. {word(parent)}"
     if release.chart_override:
         target = f"{PRIVATE}/charts/{release.chart}"
-        yield _line(("cp", release.chart_override, f"{target}/Chart.yaml"))
-        yield _line(("rm", "-f", f"{target}/Chart.lock"))
-    for url in _repositories(source):
-        yield _line(("helm", "repo", "add", repository_name(url), url))
-    for folder in source.folders:
-        if _entries(source, f"{folder}/Chart.yaml"):
-            how = "build" if f"{folder}/Chart.lock" in source.files else "update"
-            yield _line(("helm", "dependency", how, f"{PRIVATE}/charts/{folder}"))
-
-
-def _entries(source: ChartSource, path: str) -> list[Mapping[str, Any]]:
-    return dependency_entries(source.files[path], path) if path in source.files else []
-
-
-def _repositories(source: ChartSource) -> list[str]:
-    files = (f"{folder}/{name}" for folder in source.folders for name in ("Chart.yaml", "Chart.lock"))
-    return repositories(entry for path in files for entry in _entries(source, path))
+        yield line(("cp", release.chart_override, f"{target}/Chart.yaml"))
+        yield line(("rm", "-f", f"{target}/Chart.lock"))
+    yield from dependencies(source, f"{PRIVATE}/charts/")
 
 
 # Values
@@ -216,9 +175,9 @@ def _values(desired: Desired, release: Release) -> Iterator[tuple[str, list[str]
         if path.endswith(".jsonnet"):
             yield f"{target}.yaml", [_jsonnet(desired, release, path, f"{target}.yaml")]
         elif is_encrypted(path):
-            yield target, [_into((*_SOPS, path), target)]
+            yield target, [into((*SOPS, path), target)]
         elif "," in path:
-            yield target, [_line(("cp", path, target))]
+            yield target, [line(("cp", path, target))]
         else:
             yield path, []
 
@@ -234,7 +193,7 @@ def _computed(desired: Desired, release: Release, target: str) -> Iterator[str]:
         yield _jsonnet(desired, release, f"{release.chart}/{name}", target)
         return
     values = as_yaml(desired.sources.computed(release)).decode()
-    yield f"cat > {_shell(target)} <<'END_OF_VALUES'\n{values}\nEND_OF_VALUES"
+    yield f"cat > {word(target)} <<'END_OF_VALUES'\n{values}\nEND_OF_VALUES"
 
 
 def _jsonnet(desired: Desired, release: Release, path: str, target: str) -> str:
@@ -242,8 +201,8 @@ def _jsonnet(desired: Desired, release: Release, path: str, target: str) -> str:
     given = desired.fleet.settings.jsonnet.ext_vars
     for name, value in desired.fleet.ext_vars(release).items():
         if release.domain_override and given[name] == DOMAIN:
-            secret = _line(_extract(release.domain_override, "domain"))
+            secret = line(_extract(release.domain_override, "domain"))
             words += ["--ext-str", f'{quote(name)}="$({secret})"']
         else:
             words += ["--ext-str", quote(f"{name}={value}")]
-    return f"{' '.join(words)} {join([path])} > {_shell(target)}"
+    return f"{' '.join(words)} {join([path])} > {word(target)}"

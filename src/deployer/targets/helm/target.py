@@ -17,13 +17,13 @@ from deployer.fleet.ids import ReleaseId, Stage
 from deployer.fleet.repository import Release
 from deployer.fleet.settings import Lock
 from deployer.helm.command import homes
+from deployer.helm.commands import Commands
 from deployer.helm.sources import with_domain
 from deployer.plan.ports import Control, Endpoint, Holder, Observation, State, Upgrade
 from deployer.plan.steps import Step
 from deployer.secrets.named import check_encrypted, secret_files
 from deployer.targets.credentials.session import Session
 from deployer.targets.helm import script
-from deployer.targets.helm.commands import Commands
 from deployer.targets.helm.desired import Desired
 from deployer.targets.helm.helm import Runner, read_history, read_revisions
 from deployer.targets.helm.history import History

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from deployer.errors import TargetError
 from deployer.fleet.repository import Release
+from deployer.helm.commands import Commands, apply_crds
 from deployer.helm.sources import Layer, private_name
 from deployer.plan.ports import Control, Upgrade
 from deployer.plan.steps import Step
 from deployer.secrets.private import write_private
-from deployer.targets.helm.commands import Commands, apply_crds
 from deployer.targets.helm.desired import Desired
 from deployer.targets.helm.helm import Runner
 from deployer.targets.helm.history import History, Revision, numbers

@@ -9,8 +9,8 @@ import pytest
 from helm_files import HUB, chart, desired, write
 
 from deployer.fleet.ids import ReleaseId
+from deployer.helm.commands import Commands
 from deployer.targets.helm import script
-from deployer.targets.helm.commands import Commands
 
 OCEAN = ReleaseId("reef", "ocean")
 BLOCKS = {

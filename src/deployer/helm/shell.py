@@ -1,0 +1,60 @@
+"""Lines of a shell script, for steps of which some paths are below a private folder that the script makes itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from shlex import quote
+from typing import Any
+
+from deployer.helm.charts import dependency_entries, repositories, repository_name
+from deployer.helm.command import homes
+from deployer.helm.sources import ChartSource
+
+PRIVATE = "@private@"  # stands for the temporary folder, until it is a shell variable
+SOPS = ("sops", "--disable-version-check", "--decrypt")
+# Makes the folder and removes it when the shell ends.
+MAKE_PRIVATE = ("umask 077", "private=$(mktemp -d)", """trap 'rm -rf "$private"' EXIT""")
+HELM_HOMES = homes(f"{PRIVATE}/helm")
+
+
+def word(text: str) -> str:
+    """A word for the shell, in which the private folder is its variable."""
+    head, found, rest = text.partition(PRIVATE)
+    if not found:
+        return quote(text)
+    return (quote(head) if head else "") + '"$private"' + (quote(rest) if rest else "")
+
+
+def line(argv: Iterable[str]) -> str:
+    return " ".join(map(word, argv))
+
+
+def into(argv: Iterable[str], path: str) -> str:
+    """The command with its standard output in a file."""
+    return f"{line(argv)} > {word(path)}"
+
+
+def exports(variables: Mapping[str, str]) -> list[str]:
+    return [f"export {name}={word(value)}" for name, value in variables.items()]
+
+
+def dependencies(source: ChartSource, below: str = "") -> Iterator[str]:
+    """What fetches a chart's dependencies from outside; its folders stand below ``below``.
+
+    :raises FleetError: a Chart.yaml cannot be read.
+    """
+    for url in _repositories(source):
+        yield line(("helm", "repo", "add", repository_name(url), url))
+    for folder in source.folders:
+        if _entries(source, f"{folder}/Chart.yaml"):
+            how = "build" if f"{folder}/Chart.lock" in source.files else "update"
+            yield line(("helm", "dependency", how, f"{below}{folder}"))
+
+
+def _entries(source: ChartSource, path: str) -> list[Mapping[str, Any]]:
+    return dependency_entries(source.files[path], path) if path in source.files else []
+
+
+def _repositories(source: ChartSource) -> list[str]:
+    files = (f"{folder}/{name}" for folder in source.folders for name in ("Chart.yaml", "Chart.lock"))
+    return repositories(entry for path in files for entry in _entries(source, path))
