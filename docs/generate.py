@@ -88,16 +88,28 @@ def verbs() -> str:
 
 
 def _verb(name: str) -> Iterator[str]:
-    made = verb_parser(name)
+    yield from _command(verb_parser(name), "##")
+
+
+def _command(made: argparse.ArgumentParser, level: str) -> Iterator[str]:
+    """A section of a verb; those of a verb that has others below it follow, each with its own."""
     title, *rest = (made.description or "").strip().split("\n")
     formatter = argparse.HelpFormatter(prog=made.prog, width=100)
     formatter.add_usage(None, made._actions, made._mutually_exclusive_groups, prefix="")  # noqa: SLF001
-    yield f"## `deployer {name}`\n"
+    yield f"{level} `{made.prog}`\n"
     yield f"{_escaped(title)}\n"
     yield f"```text\n{formatter.format_help().strip()}\n```\n"
     yield from _description(rest)
     yield from _options(made)
     yield ""
+    for below in subcommands(made):
+        yield from _command(below, f"{level}#")
+
+
+def subcommands(made: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """The parsers of ``new cluster`` and the like, for that of ``new``."""
+    found = [one for one in made._actions if isinstance(one, argparse._SubParsersAction)]  # noqa: SLF001
+    return [parser for action in found for parser in action.choices.values()]
 
 
 def _description(lines: list[str]) -> Iterator[str]:
@@ -113,6 +125,7 @@ def _description(lines: list[str]) -> Iterator[str]:
 def _options(made: argparse.ArgumentParser) -> Iterator[str]:
     """A table of a parser's arguments and options; what all have (``--help``) is left out."""
     actions = [one for one in made._actions if one.help != argparse.SUPPRESS and one.dest != "help"]  # noqa: SLF001
+    actions = [one for one in actions if not isinstance(one, argparse._SubParsersAction)]  # noqa: SLF001
     if not actions:
         return
     yield "| argument or option | meaning |"

@@ -60,7 +60,9 @@ def _why_open(fleet: Fleet, path: str) -> str:
 
 
 def unused(fleet: Fleet, folder: str) -> Iterator[Finding]:
-    """Values files in a cluster's folder that nothing reads."""
+    """Values files in a cluster's folder that nothing reads; those of a cluster that has no hub yet wait for one."""
+    if not fleet.clusters[folder].hubs:
+        return
     used = _used(fleet)
     for path in files_below(fleet.tree, f"{CLUSTERS}/{folder}"):
         if _VALUES.fullmatch(path) and path not in used and not _imported(fleet, folder, basename(path)):

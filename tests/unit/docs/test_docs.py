@@ -40,8 +40,9 @@ def _text(page: Path) -> str:
 
 
 def options_of(made: argparse.ArgumentParser) -> set[str]:
-    """``-n``, ``--lines`` and so on."""
-    return set(made._option_string_actions)  # noqa: SLF001 - argparse has no other way to tell
+    """``-n``, ``--lines`` and so on; those of the verbs below it, too."""
+    own = set(made._option_string_actions)  # noqa: SLF001 - argparse has no other way to tell
+    return own.union(*map(options_of, GENERATE["subcommands"](made)))
 
 
 @cache

@@ -1,0 +1,36 @@
+"""Make a new cluster or a new hub: asks what it needs at a terminal, or takes it as options.
+
+deployer new cluster NAME --provider PROVIDER …
+deployer new hub CLUSTER NAME --kind KIND --login LOGIN …
+
+The fleet is looked at as `deployer validate` does before anything is written, and is written whole or not at all. Of
+files that are there already no line changes but those that are added.
+"""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+
+from deployer.cli.context import Context
+
+WHAT = {"cluster": "new_cluster"}
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_subparsers(dest="what", metavar="cluster|hub", required=True)
+    for name, module_name in WHAT.items():
+        module = import_module(f"deployer.cli.{module_name}")
+        made = which.add_parser(
+            name,
+            help=(module.__doc__ or "").splitlines()[0],
+            description=module.__doc__,
+            formatter_class=parser.formatter_class,
+            allow_abbrev=False,
+        )
+        module.options(made)
+        made.set_defaults(act=module.run)
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    return int(args.act(args, context))

@@ -1,0 +1,151 @@
+"""Make a new cluster without hubs: its cluster.yaml, and the values that its hubs have in common.
+
+deployer new cluster reef --provider gcp --project our-project --cluster-name hubs --zone us-central1-b
+deployer new cluster reef --provider kubeconfig
+deployer new cluster here --provider local
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from functools import partial
+
+from deployer.cli import writing
+from deployer.cli.asking import Asker
+from deployer.cli.context import Context
+from deployer.errors import EXIT_OK, DeployerError
+from deployer.fleet.cluster import Provider
+from deployer.fleet.ids import SUPPORT, ReleaseId
+from deployer.fleet.repository import CLUSTERS, Fleet
+from deployer.fleet.schema import Key, keys_of
+from deployer.scaffold.cluster import (
+    BLOCKS,
+    KUBECONFIG_FILE,
+    SHARE,
+    ClusterFacts,
+    Homes,
+    check_domain,
+    check_new_name,
+    new_cluster,
+)
+
+# What keys of the providers' blocks are called as options, where that is another word.
+_OPTIONS = {
+    "cluster": "cluster-name",
+    "clusterName": "cluster-name",
+    "clusterType": "cluster-type",
+    "file": "kubeconfig",
+}
+_ASKED_TOO = {("gcp", "zone"), ("aws", "account")}  # not needed in each case, but to be thought of
+_NEEDED_TOO = {("gcp", "zone")}  # where there is no region
+_DEFAULTS = {("kubeconfig", "file"): KUBECONFIG_FILE}
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", nargs="?", help="the cluster's name, and its folder's")
+    parser.add_argument("--provider", metavar="PROVIDER", help=f"one of {', '.join(Provider)}")
+    parser.add_argument("--domain", metavar="DOMAIN", help="the domain below which its hubs stand")
+    reach = parser.add_argument_group("how to reach it")
+    for option, about in _connection_options().items():
+        reach.add_argument(f"--{option}", metavar=option.split("-")[-1].upper(), help=about)
+    gives = parser.add_argument_group("what it gives to its hubs")
+    gives.add_argument("--nfs-server", metavar="HOST", help="the NFS server of users' homes")
+    gives.add_argument("--nfs-share", metavar="PATH", default=SHARE, help=f"the share of it (default: {SHARE})")
+    gives.add_argument(
+        "--ingress", metavar="HOST:PORT", help="where the health check connects, in place of what domains say"
+    )
+    writing.add_options(parser)
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    facts = _facts(args, context.fleet, Asker.at_terminal())
+    edit = new_cluster(facts, context.fleet)
+    written = writing.finish(args, context, edit, [ReleaseId(facts.name, SUPPORT)])
+    if written:
+        _say_next(facts)
+    return EXIT_OK
+
+
+def _facts(args: argparse.Namespace, fleet: Fleet, asker: Asker) -> ClusterFacts:
+    name = asker.text("NAME", "The cluster's name", args.name, check=partial(check_new_name, fleet=fleet))
+    words = [str(provider) for provider in Provider]
+    provider = asker.choice("--provider", "Where it runs", args.provider, words)
+    connection = _connection(args, Provider(provider), name, asker) if provider else {}
+    local = provider == Provider.LOCAL
+    domain = asker.text(
+        "--domain",
+        "The domain below which its hubs stand, such as reef.example.org",
+        "" if local else args.domain,
+        needed=False,
+        check=check_domain,
+    )
+    asker.complete("deployer new cluster")
+    homes = Homes(server=args.nfs_server, share=args.nfs_share) if args.nfs_server else None
+    return ClusterFacts(
+        name=name,
+        provider=Provider(provider),
+        connection=connection,
+        domain=domain,
+        ingress=args.ingress or "",
+        homes=homes,
+    )
+
+
+def _connection(args: argparse.Namespace, provider: Provider, name: str, asker: Asker) -> dict[str, str | int]:
+    """The keys of the provider's block; options of other providers are an error."""
+    keys = keys_of(BLOCKS[provider])
+    own = {_option(key) for key in keys}
+    for option in _connection_options():
+        if option not in own and _given(args, option) is not None:
+            raise DeployerError(f"--{option}: not for provider {provider}", hint="deployer new cluster --help")
+    found: dict[str, str | int] = {}
+    for key, spec in keys.items():
+        given, asked = _given(args, _option(key)), spec.required or (provider, key) in _ASKED_TOO
+        if asked and not (key == "zone" and args.region):
+            default = _DEFAULTS.get((provider, key), name if _option(key) == "cluster-name" else "")
+            needed = spec.required or (provider, key) in _NEEDED_TOO
+            question = f"{provider}: {spec.doc}"
+            given = asker.text(f"--{_option(key)}", question, given, default=default, needed=needed)
+        if given:
+            found[key] = given
+    return found
+
+
+def _connection_options() -> dict[str, str]:
+    """The options of all providers' blocks, each with what it means and for whom."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for provider, key, spec in _keys():
+        found.setdefault(_option(key), []).append((str(provider), spec.doc))
+    return {option: _about(told) for option, told in found.items()}
+
+
+def _about(told: list[tuple[str, str]]) -> str:
+    docs = dict.fromkeys(doc for _, doc in told)
+    said = [f"{', '.join(who for who, doc in told if doc == each)}: {each}" for each in docs]
+    return "; ".join(said).replace("%", "%%")
+
+
+def _keys() -> Iterator[tuple[Provider, str, Key]]:
+    for provider, block in BLOCKS.items():
+        yield from ((provider, key, spec) for key, spec in keys_of(block).items())
+
+
+def _option(key: str) -> str:
+    return _OPTIONS.get(key, key.replace("_", "-"))
+
+
+def _given(args: argparse.Namespace, option: str) -> str | None:
+    given: str | None = getattr(args, option.replace("-", "_"))
+    return given
+
+
+def _say_next(facts: ClusterFacts) -> None:
+    print("Next:")
+    if facts.provider is Provider.KUBECONFIG:
+        file = f"{CLUSTERS}/{facts.name}/{facts.connection['file']}"
+        print(f"  sops --encrypt --filename-override {file} KUBECONFIG > {file}")
+    elif key := facts.connection.get("key"):
+        file = f"{CLUSTERS}/{facts.name}/{key}"
+        print(f"  sops --encrypt --filename-override {file} KEY > {file}")
+    print(f"  deployer new hub {facts.name} NAME")
