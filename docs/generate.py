@@ -8,10 +8,22 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from deployer.cli.main import EXIT_CODES, VERBS, parser, verb_parser
-from deployer.fleet.cluster import Aws, Azure, Cluster, Gcp, Hub, Kubeconfig, Local, Support
+from deployer.fleet.cluster import (
+    Aws,
+    AwsOidc,
+    Azure,
+    AzureOidc,
+    Cluster,
+    Gcp,
+    GcpOidc,
+    Hub,
+    Kubeconfig,
+    Local,
+    Support,
+)
 from deployer.fleet.findings import POLICY_RULES, RULES, Rule
 from deployer.fleet.schema import Key, keys_of
-from deployer.fleet.settings import HealthSettings, Jsonnet, Limits, Settings
+from deployer.fleet.settings import Environments, HealthSettings, Identities, Jsonnet, Limits, Settings
 from deployer.health.diagnose import Diagnosis
 from deployer.health.probe import SCOPES
 from deployer.rollout import wire
@@ -23,8 +35,11 @@ CLUSTER_MODELS: tuple[tuple[str, type], ...] = (
     ("support", Support),
     ("hubs[]", Hub),
     ("gcp", Gcp),
+    ("gcp.oidc", GcpOidc),
     ("aws", Aws),
+    ("aws.oidc", AwsOidc),
     ("azure", Azure),
+    ("azure.oidc", AzureOidc),
     ("kubeconfig", Kubeconfig),
     ("local", Local),
 )
@@ -33,6 +48,11 @@ SETTINGS_MODELS: tuple[tuple[str, type], ...] = (
     ("limits", Limits),
     ("jsonnet", Jsonnet),
     ("health", HealthSettings),
+    ("oidc", Identities),
+    ("oidc.gcp", GcpOidc),
+    ("oidc.aws", AwsOidc),
+    ("oidc.azure", AzureOidc),
+    ("environments", Environments),
 )
 
 

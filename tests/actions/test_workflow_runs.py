@@ -7,6 +7,8 @@ is read from the deployer's own journals.
 from __future__ import annotations
 
 import pytest
+
+from loopback_github import DOWN, loopback_github
 from runner_world import BROKEN, SIMPLE, RunnerWorld, new_world
 
 pytestmark = pytest.mark.local
@@ -20,11 +22,12 @@ def world(tool, tmp_path_factory):
     tool("act")
     # The name of one cluster is part of the other's; three production hubs of one cluster are three legs at once.
     clusters = {"reef": ["staging", "ocean", "coral", "kelp"], "reef-two": ["staging", "lagoon"]}
-    made = new_world(tmp_path_factory.mktemp("runner"), clusters)
-    try:
-        yield made
-    finally:
-        made.end()
+    with loopback_github() as github:
+        made = new_world(tmp_path_factory.mktemp("runner"), github, clusters)
+        try:
+            yield made
+        finally:
+            made.end()
 
 
 def test_all_goes_well(world: RunnerWorld) -> None:
@@ -119,16 +122,16 @@ def test_a_leg_is_killed_in_the_middle(world: RunnerWorld) -> None:
 @pytest.mark.parametrize(
     ("labels", "deployed"),
     [
-        ("deployer:skip-deploy\n", {}),
-        ('it\'s "mine" $(touch pwned)\ndeployer:skip-deploy-hubs\n', {}),
+        (["deployer:skip-deploy"], {}),
+        (['it\'s "mine" $(touch pwned)', "deployer:skip-deploy-hubs"], {}),
         (None, {"reef/staging": "unchanged", "reef/kelp": "succeeded"}),  # GitHub does not answer: no skip
     ],
 )
 def test_labels_of_the_pull_request_that_a_push_came_with(world: RunnerWorld, labels, deployed) -> None:
     world.values("reef", "kelp", SIMPLE, LIMIT)
-    world.set_labels(labels)
+    world.github.refuses, world.github.labels = (DOWN if labels is None else None), labels or []
     run = world.push()
-    world.set_labels("")
+    world.github.refuses, world.github.labels = None, []
     assert (run.red, run.deployed) == (False, deployed), run.log
     assert not list(world.top.rglob("pwned"))
 

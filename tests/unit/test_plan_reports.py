@@ -100,6 +100,7 @@ def test_an_empty_plan() -> None:
     assert outputs(Plan()) == {
         "support-and-staging-jobs": "[]", "prod-hub-jobs": "[]", "has-changes": "false",
         "has-support-or-staging": "false", "has-production": "false", "clusters": "[]", "retired": "[]",
+        "cluster-jobs": "[]",
     }  # fmt: skip
 
 
@@ -117,18 +118,28 @@ def test_jobs() -> None:
             release("reef", "ocean", Stage.PRODUCTION, "c", "d", "e", "f"),
         )
     )
-    found = outputs(plan)
+    reef = {"environment": "", "needs": {"tools": ["helm"]}}
+    atoll: dict[str, object] = {"environment": "", "needs": {}}
+    found = outputs(plan, {"reef": {"tools": ["helm"]}}, {"staging": "canaries"})
     assert json.loads(found["support-and-staging-jobs"]) == [
         {
             "cluster": "reef", "provider": "gcp", "name": "reef: support, staging", "leg": "early-0",
             "only": "reef/support,reef/staging", "support": True, "staging": ["staging"], "reason": "a; b",
+            "environment": "canaries", "needs": {"tools": ["helm"]},
         }
     ]  # fmt: skip
     assert json.loads(found["prod-hub-jobs"]) == [
-        {"cluster": "atoll", "provider": "gcp", "hubs": ["lagoon"], "reason": "d"} | named("atoll", "lagoon", 0),
-        {"cluster": "reef", "provider": "gcp", "hubs": ["coral"], "reason": "c"} | named("reef", "coral", 1),
+        {"cluster": "atoll", "provider": "gcp", "hubs": ["lagoon"], "reason": "d"}
+        | named("atoll", "lagoon", 0)
+        | atoll,
+        {"cluster": "reef", "provider": "gcp", "hubs": ["coral"], "reason": "c"} | named("reef", "coral", 1) | reef,
         {"cluster": "reef", "provider": "gcp", "hubs": ["ocean"], "reason": "c; d; e; and 1 more"}
-        | named("reef", "ocean", 2),
+        | named("reef", "ocean", 2)
+        | reef,
+    ]
+    assert json.loads(found["cluster-jobs"]) == [
+        {"cluster": "reef", "provider": "gcp", "name": "reef", "clusters": ["reef"]} | reef,
+        {"cluster": "atoll", "provider": "gcp", "name": "atoll", "clusters": ["atoll"]} | atoll,
     ]
     assert (found["has-changes"], found["has-production"]) == ("true", "true")
 
@@ -144,9 +155,33 @@ def test_a_matrix_never_has_more_jobs_than_github_takes(clusters: int, hubs: int
         assert all(len(job["hubs"]) == 1 for job in late)
 
 
+@pytest.mark.parametrize(("clusters", "logins"), [(257, 1), (600, 200), (600, 256), (1000, 7)])
+def test_clusters_that_log_in_alike_share_jobs_where_there_are_more_than_github_takes(clusters, logins) -> None:
+    plan = big(clusters, 2)
+    names = list(dict.fromkeys(one.id.cluster for one in plan.releases))
+    needs = {name: {"aws": {"role": f"role-{number % logins}"}} for number, name in enumerate(names)}
+    found = outputs(plan, needs)
+    for output, hubs in (("support-and-staging-jobs", "staging"), ("prod-hub-jobs", "hubs")):
+        jobs = json.loads(found[output])
+        assert len(jobs) <= MAX_JOBS
+        only = [one for job in jobs for one in job["only"].split(",")]
+        early = output == "support-and-staging-jobs"
+        assert sorted(only) == sorted(
+            str(one.id) for one in plan.releases if (one.stage is not Stage.PRODUCTION) is early
+        )
+        for job in jobs:
+            inside = job["cluster"].split(",")
+            assert {one.partition("/")[0] for one in job["only"].split(",")} == set(inside)
+            assert all(needs[name] == job["needs"] for name in inside)
+            assert all(("/" in hub) is (len(inside) > 1) for hub in job[hubs])
+            assert len(job["name"]) < 100
+    assert sorted(name for job in json.loads(found["cluster-jobs"]) for name in job["clusters"]) == sorted(names)
+
+
 def test_more_than_github_takes_is_said() -> None:
-    with pytest.raises(DeployerError, match="257 clusters, more than the 256 jobs"):
-        outputs(big(257, 1))
+    needs = {f"cluster-{number:04}": {"aws": {"role": str(number)}} for number in range(257)}
+    with pytest.raises(DeployerError, match="257 clusters with 257 log-ins, more than the 256 jobs"):
+        outputs(big(257, 1), needs)
     with pytest.raises(DeployerError, match="bytes, more than the 1,000,000"):
         outputs(big(1, 1, retired=200_000))
 

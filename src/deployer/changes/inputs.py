@@ -108,9 +108,13 @@ class InputReader:
         return {**known, **({"stage": release.stage} if release.hub else {}), **unknown}
 
     def _connection(self, release: Release) -> dict[str, Any]:
-        """How the cluster is reached; of credentials only their name, for a rotated key is no change."""
+        """How the cluster is reached; of credentials only their name, for a rotated key is no change.
+
+        Whom the jobs of a pipeline log in as is none either.
+        """
         provider = release.cluster.provider
-        return {"provider": provider, **self._raw(release, (provider,))}
+        block = {key: value for key, value in self._raw(release, (provider,)).items() if key != "oidc"}
+        return {"provider": provider, **block}
 
     def _raw(self, release: Release, at: Iterable[str | int]) -> dict[str, Any]:
         here: Any = self.fleet.documents[release.id.cluster].data

@@ -18,6 +18,7 @@ from pathlib import Path
 from deployer.actions.gate import Verdict, judge
 from deployer.cli.context import Context
 from deployer.cli.deploy import read_plan
+from deployer.cli.job_needs import outputs as job_outputs
 from deployer.cli.legs import append, append_summary, read_records
 from deployer.errors import EXIT_OK
 from deployer.reports import github
@@ -37,7 +38,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, context: Context) -> int:
     verdict = judge(read_plan(args.plan), read_records(args.records, args.rollout_id))
-    outputs = {name: value for name, value in github.outputs(verdict.go).items() if name in OUTPUTS}
+    outputs = {name: value for name, value in job_outputs(verdict.go, context).items() if name in OUTPUTS}
     if args.format == "json":
         print(json.dumps(_as_json(verdict, outputs), indent=2))
         return EXIT_OK

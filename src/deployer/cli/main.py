@@ -41,6 +41,7 @@ VERBS: Mapping[str, Verb] = {
     "rollback": Verb("rollback", "take a hub back to an earlier revision"),
     "filter-jobs": Verb("filter_jobs", "in a pipeline: which production hubs may go ahead"),
     "state": Verb("state", "in a pipeline: keep what was deployed, for the next plan"),
+    "github": Verb("github", "in a workflow: labels, the plan's comment, one issue for a cluster"),
     "workflow": Verb("workflow", "the fleet's workflows for GitHub Actions"),
     "unlock": Verb("unlock", "release a lock that was left behind"),
     "retire": Verb("retire", "take hubs out of service"),

@@ -85,30 +85,32 @@ def _show(plan: Plan, form: str, context: Context) -> None:
 
         sys.stdout.write(plan_comment(plan))
     elif form == "github":
-        _show_to_github(plan, context.env)
+        _show_to_github(plan, context)
     else:
         from deployer.reports.terminal import show_plan
 
         show_plan(plan)
 
 
-def _show_to_github(plan: Plan, env: Mapping[str, str]) -> None:
+def _show_to_github(plan: Plan, context: Context) -> None:
     """Append the outputs of this step, and the summary of its job, to the files that GitHub Actions names.
 
     :raises DeployerError: we are not in GitHub Actions, or a file cannot be written.
     """
     import secrets
 
+    from deployer.cli.job_needs import outputs
     from deployer.reports import github
     from deployer.reports.markdown import plan_comment
     from deployer.reports.words import plan_summary
 
+    env = context.env
     if not env.get("GITHUB_OUTPUT"):
         raise DeployerError(
             "--format github: GITHUB_OUTPUT is not set, so this is no step of GitHub Actions",
             hint="Elsewhere use --format json or markdown, or set GITHUB_OUTPUT to a file's path.",
         )
-    _append("GITHUB_OUTPUT", env, github.lines(github.outputs(plan), lambda: f"end-{secrets.token_hex(16)}"))
+    _append("GITHUB_OUTPUT", env, github.lines(outputs(plan, context), lambda: f"end-{secrets.token_hex(16)}"))
     if env.get("GITHUB_STEP_SUMMARY"):
         _append("GITHUB_STEP_SUMMARY", env, plan_comment(plan))
     print(plan_summary(plan))

@@ -25,6 +25,43 @@ class Provider(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GcpOidc(Model):
+    """Whom a pipeline's job becomes on Google Cloud, with no stored key. Nothing in it is secret."""
+
+    at: Path = ()
+    provider: str = declare(
+        TEXT,
+        "the workload identity provider, by its full name",
+        example="projects/123456789/locations/global/workloadIdentityPools/github/providers/fleet",
+    )
+    service_account: str = declare(
+        TEXT,
+        "the service account; without one the job's own identity must have the rights",
+        default="",
+        example="deployer@our-project.iam.gserviceaccount.com",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsOidc(Model):
+    """Whom a pipeline's job becomes on AWS, with no stored key. Nothing in it is secret."""
+
+    at: Path = ()
+    role: str = declare(TEXT, "the role's ARN", example="arn:aws:iam::123456789012:role/deployer")
+    region: str = declare(TEXT, "the region; by default the cluster's, or us-east-1", default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AzureOidc(Model):
+    """Whom a pipeline's job becomes on Azure, with no stored key. Nothing in it is secret."""
+
+    at: Path = ()
+    client: str = declare(TEXT, "the application's (client's) id", example="00000000-0000-0000-0000-000000000000")
+    tenant: str = declare(TEXT, "the tenant's (directory's) id", example="00000000-0000-0000-0000-000000000000")
+    subscription: str = declare(TEXT, "the subscription's id; by default the cluster's", default="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gcp(Model):
     """How to reach a cluster on Google Cloud (GKE)."""
 
@@ -34,6 +71,9 @@ class Gcp(Model):
     zone: str = declare(TEXT, "its zone, or its region", default="", example="us-central1-b")
     region: str = declare(TEXT, "its region, for a regional cluster", default="")
     key: str = declare(TEXT, "the sops-encrypted service account key; without one: ambient credentials", default="")
+    oidc: GcpOidc | None = declare(
+        model(GcpOidc), "whom the jobs of a pipeline log in as, with no stored key", default=None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +86,9 @@ class Aws(Model):
     clusterType: str = declare(TEXT, "the kind of cluster", default="eks")  # noqa: N815
     account: str = declare(TEXT, "the AWS account's number", default="")
     key: str = declare(TEXT, "the sops-encrypted access key; without one: ambient credentials", default="")
+    oidc: AwsOidc | None = declare(
+        model(AwsOidc), "whom the jobs of a pipeline log in as, with no stored key", default=None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +100,9 @@ class Azure(Model):
     resource_group: str = declare(TEXT, "its resource group", example="hubs")
     subscription: str = declare(TEXT, "the subscription's id", default="")
     key: str = declare(TEXT, "the sops-encrypted service principal; without one: ambient credentials", default="")
+    oidc: AzureOidc | None = declare(
+        model(AzureOidc), "whom the jobs of a pipeline log in as, with no stored key", default=None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

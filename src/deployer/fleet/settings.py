@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from deployer.fleet.cluster import AwsOidc, AzureOidc, GcpOidc
 from deployer.fleet.helm_yaml import Path
 from deployer.fleet.schema import COUNT, SECONDS, TEXT, TEXT_MAP, TEXTS, TEXTS_MAP, Model, choice, declare, model
 
@@ -52,6 +53,26 @@ class HealthSettings(Model):
     timeout: float = declare(SECONDS, "seconds for all tries together", default=300.0)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identities(Model):
+    """Whom the jobs of a pipeline log in as, by cloud: to decrypt with a cloud's key service, and to reach clusters."""
+
+    at: Path = ()
+    gcp: GcpOidc | None = declare(model(GcpOidc), "on Google Cloud", default=None)
+    aws: AwsOidc | None = declare(model(AwsOidc), "on AWS", default=None)
+    azure: AzureOidc | None = declare(model(AzureOidc), "on Azure", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environments(Model):
+    """The environments of GitHub that jobs run in: with rules of their own, and in the token that a cloud is shown."""
+
+    at: Path = ()
+    staging: str = declare(TEXT, "of jobs that upgrade support and staging hubs", default="", example="staging")
+    production: str = declare(TEXT, "of jobs that upgrade production hubs", default="", example="production")
+    checks: str = declare(TEXT, "of jobs that only look: the daily check", default="", example="checks")
+
+
 class Lock(StrEnum):
     """How rollouts on different machines keep apart."""
 
@@ -89,6 +110,14 @@ class Settings(Model):
     limits: Limits = declare(model(Limits), "how much at a time, and how long", default=Limits())
     jsonnet: Jsonnet = declare(model(Jsonnet), "how charts get computed values", default=Jsonnet())
     health: HealthSettings = declare(model(HealthSettings), "the health check", default=HealthSettings())
+    oidc: Identities = declare(
+        model(Identities),
+        "whom the jobs of the fleet's workflows log in as, where a cluster does not say so itself",
+        default=Identities(),
+    )
+    environments: Environments = declare(
+        model(Environments), "the environments of GitHub that the workflows' jobs run in", default=Environments()
+    )
     silence: dict[str, str] = declare(
         TEXT_MAP,
         "rules of `deployer validate` that say nothing in this fleet, each with the reason why",

@@ -48,6 +48,8 @@ def loads(text: str, path: str = "plan.json") -> Plan:
         data = json.loads(text)
     except json.JSONDecodeError as error:
         raise DeployerError(f"not JSON: {error.msg}", Place(path, error.lineno, error.colno), _HINT) from None
+    except RecursionError:  # nobody's plan, but a pull request's may be any text
+        raise DeployerError("not a plan: too deep", Place(path), _HINT) from None
     return plan_from_json(data, path)
 
 
