@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from deployer.errors import DeployerError
 from deployer.fleet.ids import ReleaseId
+from deployer.fleet.repository import Fleet
 
 
 def split_names(cluster: str | None, hubs: Sequence[str] = ()) -> tuple[str | None, list[str]]:
@@ -19,6 +20,19 @@ def split_names(cluster: str | None, hubs: Sequence[str] = ()) -> tuple[str | No
     found, slash, first = cluster.partition("/")
     words = [*([first] if slash and first else []), *hubs]
     return found, [_of(found, word) for word in words]
+
+
+def asked_releases(fleet: Fleet, cluster: str | None, hubs: Sequence[str]) -> list[ReleaseId]:
+    """The releases that a cluster and hubs, as :func:`split_names` has them, name: all, where nothing is named.
+
+    :raises DeployerError: no such cluster or hub.
+    """
+    if cluster is None:
+        return list(fleet.releases)
+    fleet.cluster(cluster)
+    if hubs:
+        return [fleet.release(ReleaseId(cluster, name)).id for name in dict.fromkeys(hubs)]
+    return [one for one in fleet.releases if one.cluster == cluster]
 
 
 def one_release(cluster: str, hub: str | None) -> ReleaseId:

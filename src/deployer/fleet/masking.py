@@ -10,7 +10,7 @@ from typing import Any
 MASK = "***"
 SHOWN = 40  # characters of a value
 # Rather one word too many: what is masked without need costs a look at the file.
-_SECRET = re.compile(
+SECRET = re.compile(
     r"passw|passphrase|secret|token|credential|crypt|key(?![a-z])|dsn|connection_?-?string|salt|authorization"
     r"|pwd|webhook|jwt|dockerconfig|hmac|cookie",
     re.IGNORECASE,
@@ -22,7 +22,7 @@ _WORDS = frozenset(
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _ENDS_IN_PASS = re.compile(r"(?<!com)(?<!by)(?<!over)(?<!under)(?<!sur)(?<!tres)pass$", re.IGNORECASE)  # `dbpass`
 # What is a secret wherever it stands.
-_SHAPES = re.compile(
+SHAPES = re.compile(
     r"""\bgh[opusr]_\w{4} | \bgithub_pat_ | \bglpat- | \bxox[a-z]- | \bxapp- | \bA[KS]IA[A-Z0-9]{8} | \bAIza[\w-]{8}
     | \bsk-(?=[\w-]*\d)[\w-]{6} | \bsk-[\w-]{16} | \b[rsw]?[skh]+_(?:live|test)_ | \bhf_\w{8} | \bnpm_\w{8} | \bya29\.
     | hooks\.slack\.com | discord(?:app)?\.com/api/webhooks | webhook\.office\.com | [?&]sig=
@@ -30,7 +30,7 @@ _SHAPES = re.compile(
     | \b(?:bearer|basic)\s+[\w.~+/-]{4} | (?:^|[\s"'])(?:-u|--user)[\s=]*["']?[^\s:]+:\S""",
     re.VERBOSE | re.IGNORECASE,
 )
-_USER = re.compile(r"([a-z][\w+.-]{0,20}://)([^\s\"']*)@", re.IGNORECASE)  # greedy: a password may hold "/" and "@"
+USER = re.compile(r"([a-z][\w+.-]{0,20}://)([^\s\"']*)@", re.IGNORECASE)  # greedy: a password may hold "/" and "@"
 _ASSIGNED = re.compile(r"(?<![\w.-])([\w.-]+)[\"']?\s*[:=]|(?<![\w-])--?([A-Za-z][\w-]*)\s")
 _NAME = re.compile(r"-{0,2}[A-Za-z][\w.-]*")
 _FILE = re.compile(r"(?=.*[./])[\w./-]{1,200}")
@@ -47,7 +47,7 @@ def may_be_secret(path: Iterable[str]) -> bool:
 
 
 def _says_secret(name: str) -> bool:
-    if _SECRET.search(name):
+    if SECRET.search(name):
         return True
     words = _WORD.findall(name.replace("OAuth", "Oauth"))
     return any(word.lower() in _WORDS or _ENDS_IN_PASS.search(word) for word in words)
@@ -65,12 +65,12 @@ def shown(value: Any, path: Iterable[str] = (), limit: int = SHOWN) -> str:
 
 
 def _to_be_masked(value: Any, text: str, path: list[str]) -> bool:
-    if _SHAPES.search(text):
+    if SHAPES.search(text):
         return True
     if _names_files(value, path):
         return False
     # Within lists, maps and code, a word that looks like a secret's name has its secret beside it.
-    return may_be_secret(path) or _stands_alone(path, text) or bool(_SECRET.search(text)) or _names_a_secret(value)
+    return may_be_secret(path) or _stands_alone(path, text) or bool(SECRET.search(text)) or names_a_secret(value)
 
 
 def masked(value: Any, path: Iterable[str] = ()) -> Any:
@@ -80,7 +80,7 @@ def masked(value: Any, path: Iterable[str] = ()) -> Any:
         return _masked_map(value, parts)
     if isinstance(value, list):
         before = [None, *value[:-1]]
-        return [MASK if _announces(flag, one) else masked(one, parts) for flag, one in zip(before, value, strict=True)]
+        return [MASK if announces(flag, one) else masked(one, parts) for flag, one in zip(before, value, strict=True)]
     if value is None or isinstance(value, bool):
         return value
     return MASK if shown(value, parts) == MASK else _without_passwords(value) if isinstance(value, str) else value
@@ -96,7 +96,7 @@ def _masked_map(value: dict[str, Any], path: list[str]) -> dict[str, Any]:
     }
 
 
-def _announces(flag: Any, value: Any) -> bool:
+def announces(flag: Any, value: Any) -> bool:
     """Whether a list's entry is an option whose argument, the next entry, is secret."""
     if not isinstance(flag, str) or not isinstance(value, (str, int, float)) or not _NAME.fullmatch(flag):
         return False
@@ -119,11 +119,11 @@ def _names_files(value: Any, path: list[str]) -> bool:
     return said and all(isinstance(text, str) and _FILE.fullmatch(text) for text in texts)
 
 
-def _names_a_secret(value: Any) -> bool:
+def names_a_secret(value: Any) -> bool:
     if isinstance(value, dict):
         return any(may_be_secret([str(key)]) or _within(inner) for key, inner in value.items())
     if isinstance(value, list):
-        return any(map(_within, value)) or any(map(_announces, value, value[1:]))
+        return any(map(_within, value)) or any(map(announces, value, value[1:]))
     return isinstance(value, str) and any(
         may_be_secret([name]) for found in _ASSIGNED.findall(value) for name in found if name
     )
@@ -131,12 +131,12 @@ def _names_a_secret(value: Any) -> bool:
 
 def _within(value: Any) -> bool:
     named = isinstance(value, str) and _NAME.fullmatch(value) and may_be_secret([value])
-    return bool(named) or _names_a_secret(value)
+    return bool(named) or names_a_secret(value)
 
 
 def _without_passwords(text: str) -> str:
     """The text without the passwords of its addresses: ``https://user:***@host``."""
-    return _USER.sub(lambda found: f"{found[1]}{_user(found[1], found[2])}@", text)
+    return USER.sub(lambda found: f"{found[1]}{_user(found[1], found[2])}@", text)
 
 
 def _user(scheme: str, said: str) -> str:

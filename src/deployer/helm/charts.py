@@ -27,10 +27,14 @@ _EXACT = re.compile(r"v?\d+\.\d+\.\d+[-+.\w]*")
 
 
 class Prepared(NamedTuple):
-    """A chart's folder, and whether two renders of it may differ."""
+    """A chart's folder, and whether two renders of it may differ.
+
+    ``root`` is to the folder what the fleet's is: there the chart has the path that it has in the fleet.
+    """
 
     folder: Path
     random: bool
+    root: Path
 
 
 class ChartFolders:
@@ -68,7 +72,7 @@ class ChartFolders:
         for folder in chart.folders:
             self._fetch_dependencies(root, folder)
         files = (path for path in (root / chart.folder).rglob("*") if path.is_file())
-        return Prepared(root / chart.folder, any(may_differ(path.read_bytes()) for path in files))
+        return Prepared(root / chart.folder, any(may_differ(path.read_bytes()) for path in files), root)
 
     def _fetch_dependencies(self, root: Path, name: str) -> None:
         """``helm dependency build`` where versions are locked, else ``update``; nothing where all are there."""

@@ -42,8 +42,19 @@ class Commands:
     def history(self) -> tuple[str, ...]:
         return ("helm", "history", *self._where, self.name, "--max", "20", "--output", "json")
 
-    def manifest(self) -> tuple[str, ...]:
-        return ("helm", "get", "manifest", *self._where, self.name)
+    def preview(self, chart: str, values: Iterable[str]) -> Step:
+        """What an upgrade would send, as JSON; the cluster is asked, and not changed."""
+        words = ["helm", "upgrade", "--install", *self._where, self.name, chart]
+        for path in values:
+            words += ["--values", path]
+        return Step(f"preview {self.name}", (*words, "--dry-run=server", "--output", "json"))
+
+    def manifest(self, revision: int = 0) -> tuple[str, ...]:
+        """The manifest of a revision, by default the last."""
+        return ("helm", "get", "manifest", *self._where, self.name, *_revision(revision))
+
+    def hooks(self, revision: int) -> tuple[str, ...]:
+        return ("helm", "get", "hooks", *self._where, self.name, *_revision(revision))
 
     def stop(self) -> Step:
         words = ("kubectl", "scale", *self._where, "--replicas", "0", "deployment,statefulset", "--all")
@@ -62,6 +73,10 @@ def apply_crds(files: Iterable[str]) -> tuple[Step, ...]:
     """What Helm installs once and never upgrades. Helm owns what it installed, so its fields are taken over."""
     words = ("kubectl", "apply", "--server-side", "--force-conflicts", "--filename")
     return tuple(Step(f"custom resource definitions of {file}", (*words, file)) for file in files)
+
+
+def _revision(number: int) -> tuple[str, ...]:
+    return ("--revision", str(number)) if number else ()
 
 
 def helm_timeout(seconds: float) -> str:

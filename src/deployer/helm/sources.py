@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
@@ -42,11 +43,21 @@ class ChartSource:
         return _digest([*self.folders, "", *(part for path in sorted(self.files) for part in (path, self.files[path]))])
 
 
+class How(StrEnum):
+    """How a values file comes from the fleet's own one."""
+
+    PLAIN = "plain"
+    DECRYPTED = "decrypted"
+    COMPUTED = "computed"
+
+
 class Layer(NamedTuple):
-    """One values file as Helm gets it."""
+    """One values file as Helm gets it; ``path`` is the file of the fleet that it is, or is made from."""
 
     name: str
     content: bytes
+    path: str = ""
+    how: How = How.PLAIN
 
 
 @dataclass(frozen=True)
@@ -122,16 +133,18 @@ class SourceReader:
 
     def _values(self, release: Release, files: Iterable[str], decrypt: Decrypt) -> Iterator[Layer]:
         if computed := self.computed(release):
-            yield Layer(COMPUTED, as_yaml(computed))
+            file = f"{release.chart}/{self.fleet.settings.jsonnet.chart_values}"
+            yield Layer(COMPUTED, as_yaml(computed), file, How.COMPUTED)
         for path in files:
             name = path.rsplit("/", 1)[-1]
             if path.endswith(".jsonnet"):
                 ext_vars = self.fleet.ext_vars(release)
-                yield Layer(f"{name}.yaml", as_yaml(jsonnet.evaluate(self.fleet.tree, path, ext_vars)))
+                made = as_yaml(jsonnet.evaluate(self.fleet.tree, path, ext_vars))
+                yield Layer(f"{name}.yaml", made, path, How.COMPUTED)
             elif is_encrypted(path):
-                yield Layer(name, decrypt(path))
+                yield Layer(name, decrypt(path), path, How.DECRYPTED)
             else:
-                yield Layer(name, self._read(path))
+                yield Layer(name, self._read(path), path)
 
     def computed(self, release: Release) -> Values:
         """What a chart computes for itself with jsonnet; lowest of all values.

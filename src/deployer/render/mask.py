@@ -16,21 +16,15 @@ from typing import Any
 
 from deployer.errors import FleetError
 from deployer.fleet.helm_yaml import load
-from deployer.fleet.masking import MASK, may_be_secret
-from deployer.render.normalise import GENERATED
+from deployer.fleet.hiding import hide_in_text
+from deployer.fleet.masking import MASK, announces, may_be_secret
+from deployer.render.normalise import GENERATED, dump
 
-_WORD = (
-    r"pass(?:word|wd|phrase)|secret|token|api[-_.]?key|private[-_.]?key|access[-_.]?key|crypt|credential|authorization"
-)
 # Keys that hold a secret's name or how it is used, not the secret.
 _HARMLESS = re.compile(
-    r"(^keys?|names?|ref|refs|path|file|class|policy|type|mount\w*|seconds|expiration\w*)$", re.IGNORECASE
+    r"(^keys?|^valueFrom|names?|ref|refs|path|file|class|policy|type|mode|mount\w*|seconds|expiration\w*)$",
+    re.IGNORECASE,
 )
-_IN_TEXT = re.compile(
-    rf"((?:{_WORD})[\w.-]*[\"']?\s*[:=]\s*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s\"',;{{}}\[\]][^\n,;}}\"']*)", re.IGNORECASE
-)
-_IN_URL = re.compile(r"(\w+://[^\s/:@]*:)([^\s/@]+)(?=@)")
-_PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
 _MARK = re.compile(r"MASKED-[0-9a-f]{24}")
 
 
@@ -88,29 +82,48 @@ class Masker:
 
     def _masked(self, value: Any, *, secret: bool = False) -> Any:
         if isinstance(value, dict):
-            return self._map(value)
+            return self._map(value, secret=secret)
         if isinstance(value, list):
-            return [self._masked(inner, secret=secret) for inner in value]
-        if not isinstance(value, str) or not value or value == GENERATED:
+            before = [None, *value[:-1]]
+            pairs = zip(before, value, strict=True)
+            return [self._masked(one, secret=secret or announces(flag, one)) for flag, one in pairs]
+        if value is None or isinstance(value, bool) or value in ("", GENERATED):
             return value
-        return self.mark(value) if secret else self._text(value)
+        if secret:
+            return self.mark(value)
+        return self._text(value) if isinstance(value, str) else value
 
-    def _map(self, value: dict[str, Any]) -> dict[str, Any]:
-        named = value.get("name")  # an environment variable: {name: …, value: …}
-        hidden = isinstance(named, str) and _is_secret(named)
+    def _text(self, text: str) -> str:
+        """A text; one that is YAML or JSON, where a secret stands in it, as its keys and values."""
+        if "\n" in text.strip() or text.lstrip()[:1] in ("{", "["):
+            inner = self._parsed(text)
+            if isinstance(inner, (dict, list)) and (shown := self._masked(inner)) != inner:
+                return dump(shown)
+        return hide_in_text(text, self.mark, _HARMLESS)
+
+    @staticmethod
+    def _parsed(text: str) -> Any:
+        try:
+            return load(text.encode("utf-8", "surrogateescape"), "").data
+        except (FleetError, ValueError):
+            return None
+
+    def _map(self, value: dict[str, Any], *, secret: bool) -> dict[str, Any]:
+        """A map; of an entry such as ``{name: API_TOKEN, value: …}`` all but its name and where the value is from."""
+        said = next((value[key] for key in ("name", "key") if isinstance(value.get(key), str)), "")
+        hidden = secret or _is_secret(said)
         return {
-            key: self._masked(inner, secret=_is_secret(key) or (hidden and key == "value"))
+            key: self._masked(inner, secret=_is_secret(key) or (hidden and not _is_harmless(key)))
             for key, inner in value.items()
         }
 
-    def _text(self, text: str) -> str:
-        text = _PEM.sub(lambda found: self.mark(found[0]), text)
-        text = _IN_URL.sub(lambda found: found[1] + self.mark(found[2]), text)
-        return _IN_TEXT.sub(lambda found: found[1] + self.mark(found[2]), text)
-
 
 def _is_secret(key: str) -> bool:
-    return may_be_secret([key]) and _HARMLESS.search(key) is None
+    return may_be_secret([key]) and not _is_harmless(key)
+
+
+def _is_harmless(key: str) -> bool:
+    return _HARMLESS.search(key) is not None
 
 
 def _decoded(value: Any) -> str:

@@ -77,6 +77,21 @@ def without_generated(first: Objects, second: Objects) -> Objects:
     return {name: _settled(data, second.get(name), name.kind) for name, data in first.items()}
 
 
+def with_generated(held: Objects, wanted: Objects) -> Objects:
+    """Manifests that a release holds, with what is `(generated)` in the wanted ones put aside there too."""
+    return {name: _aside(data, wanted.get(name)) for name, data in held.items()}
+
+
+def _aside(held: Any, wanted: Any) -> Any:
+    if wanted == GENERATED:
+        return GENERATED
+    if isinstance(held, dict) and isinstance(wanted, dict):
+        return {key: _aside(value, wanted.get(key)) for key, value in held.items()}
+    if isinstance(held, list) and isinstance(wanted, list) and len(held) == len(wanted):
+        return [_aside(*pair) for pair in zip(held, wanted, strict=True)]
+    return held
+
+
 def _settled(first: Any, second: Any, kind: str) -> Any:
     """The same object with generated values replaced; any other difference is left, and so stays one."""
     if first == second or not isinstance(first, dict) or not isinstance(second, dict):

@@ -6,12 +6,12 @@ import json
 from typing import TextIO
 
 from deployer.reports.progress import DOING, Progress, Row, cause, clock
-from deployer.rollout.events import Act, ActBegun, Event, Interrupted, NoCanary, ReleaseEnded, RolloutStarted
+from deployer.rollout.events import Act, ActBegun, Event, Interrupted, NoCanary, ReleaseEnded, RolloutStarted, Said
 from deployer.rollout.wire import to_json
 
 
 class PlainLines:
-    """One line when a release begins an act, one when it ends."""
+    """One line when a release begins an act, one for each command that changes something, one when it ends."""
 
     def __init__(self, out: TextIO) -> None:
         self.out = out
@@ -34,11 +34,15 @@ class PlainLines:
             return [interrupted_text(event.times)]
         if row and isinstance(event, ActBegun) and event.act is not Act.CONFIRM and event.act is not Act.LOCK:
             return [self._line(event, row, f"{DOING[event.act]} …")]
-        if row and isinstance(event, ReleaseEnded):
-            return [self._line(event, row, ended_text(event))]  # notices stand in the summary
-        return []
+        return [self._line(event, row, text)] if row and (text := self._text(event)) else []
 
-    def _line(self, event: ActBegun | ReleaseEnded, row: Row, text: str) -> str:
+    @staticmethod
+    def _text(event: Event) -> str:
+        if isinstance(event, Said) and event.text.startswith("$ "):
+            return event.text  # a command, as it is run
+        return ended_text(event) if isinstance(event, ReleaseEnded) else ""  # notices stand in the summary
+
+    def _line(self, event: Event, row: Row, text: str) -> str:
         seconds = (event.at - self.progress.began).total_seconds() if self.progress.began else 0.0
         return f"[{clock(seconds):>5}]  {row.release!s:<{self.width}}  {text}"
 

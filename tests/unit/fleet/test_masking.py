@@ -9,18 +9,10 @@ from typing import Any
 import pytest
 
 from deployer.fleet.masking import MASK, masked, shown
+from secret_shapes import PW, SECRET_KEYS, SECRET_VALUES
 
-PW = "hunter2"
 
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        *("DB_PASS", "MYSQL_PWD", "passwd", "dbPass", "dbpass", "SLACK_WEBHOOK_URL", "GH_PAT", "ghPat", "bearer"),
-        *("jwt", "auth", "basic-auth", ".dockerconfigjson", "kubeconfig", "hmac", "otp", "cookie", "sas", "seed"),
-        *("license_key", "licenseKey", "tls.key", "AccessKeyId", "sshKeys", "privateKeyPem"),
-    ],
-)
+@pytest.mark.parametrize("key", SECRET_KEYS)
 def test_keys_of_secrets(key: str) -> None:
     assert shown(PW, ["hub", key]) == MASK
     assert PW not in shown({key: PW})
@@ -39,35 +31,7 @@ def test_keys_of_other_things(key: str) -> None:
     assert masked({key: "a.Thing"}) == {key: "a.Thing"}
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        "ghp_hunter2hunter2",
-        "x gho_hunter2hunter2",
-        "github_pat_hunter2",
-        "glpat-hunter2",
-        "xoxb-hunter2",
-        "AKIAHUNTER2HUNTER2",
-        "sk-hunter2hunter2",
-        "https://hooks.slack.com/services/T0/B0/hunter2",
-        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.hunter2",
-        "Authorization: Basic hunter2",
-        "curl -u me:hunter2 https://x.org",
-        "https://me:hunter2@x.org/a",
-        "postgresql://hub:hun@ter/hunter2@db:5432/hub",
-        "redis://:hunter2@redis",
-        "https://hunter2@github.com/a/b",
-        "export DB_PASS=hunter2",
-        "run --pat hunter2",
-        [{"name": "API_TOKEN", "value": PW}],
-        [{"name": "DB_PASS", "value": PW}],
-        ["--password", PW],
-        ["--pat", PW],
-        ["-u", "me:hunter2"],
-        {"env": [{"name": "GH_PAT", "value": PW}]},
-        "-----BEGIN PRIVATE KEY-----\nhunter2",
-    ],
-)
+@pytest.mark.parametrize("value", SECRET_VALUES)
 def test_values_that_look_like_secrets(value: Any) -> None:
     assert PW not in shown(value, ["hub", "plain"], 200).lower()
     assert PW not in json.dumps(masked({"plain": value}), sort_keys=True).lower()

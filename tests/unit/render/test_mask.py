@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import pytest
+import yaml
 
 from deployer.render.mask import Masker, marks, unmarked
 from deployer.render.normalise import dump
+from secret_shapes import PW, SECRET_KEYS, SECRET_VALUES
 
 MASKER = Masker(b"k" * 32)
 
@@ -74,3 +77,24 @@ def test_the_same_secret_has_the_same_mark_with_one_key_only() -> None:
     assert len({one, two, Masker(b"other").mark("a")}) == 3
     assert marks(f"x {one} y {two}") == {one, two}
     assert unmarked(f"+ {one} {two}", "after", frozenset({two})) == "+ *** (after) ***"
+
+
+@pytest.mark.parametrize("value", SECRET_VALUES)
+def test_what_a_plan_masks_a_diff_masks(value: Any) -> None:
+    """As a value of its own, in a text of many lines, and in the text of a file within a ConfigMap."""
+    lines = value if isinstance(value, str) else json.dumps(value)
+    for data in (
+        {"kind": "ConfigMap", "data": {"plain": value}},
+        {"kind": "ConfigMap", "data": {"x.py": f"a = 1\n{lines}\nb = 2\n"}},
+        {"kind": "ConfigMap", "data": {"x.json": json.dumps({"a": 1, "b": value})}},
+        {"kind": "ConfigMap", "data": {"x.yaml": yaml.safe_dump({"a": 1, "b": value})}},
+    ):
+        assert PW not in shown(data).lower()
+
+
+@pytest.mark.parametrize("key", SECRET_KEYS)
+def test_keys_that_a_plan_masks_a_diff_masks(key: str) -> None:
+    for value in (PW, {"value": PW}, [PW], f"{PW}\nand {PW}"):
+        whole = {"a": 1, key: value}
+        for data in (whole, {"x.json": json.dumps(whole)}, {"x.yaml": yaml.safe_dump(whole)}):
+            assert PW not in shown({"kind": "ConfigMap", "data": data}), data

@@ -52,16 +52,18 @@ class Desired:
         except DeployerError:
             return None
 
-    def crds(self, release: Release) -> tuple[str, ...]:
-        """The files of custom resource definitions that the release's charts need, as paths of the fleet.
+    def crds(self, release: Release) -> dict[str, bytes]:
+        """The files of custom resource definitions that the release's charts need, by their paths in the fleet.
 
         :raises FleetError: one is missing.
         """
-        wanted = self.fleet.crds(release)
-        for path in wanted:
-            if not self.fleet.tree.is_file(path):
-                raise FleetError("no such file; `crds:` of deployer.yaml names it", Place(path))
-        return wanted
+        return {path: self._crd(path) for path in self.fleet.crds(release)}
+
+    def _crd(self, path: str) -> bytes:
+        try:
+            return self.fleet.tree.read(path)
+        except FileNotFoundError:
+            raise FleetError("no such file; `crds:` of deployer.yaml names it", Place(path)) from None
 
     def chart_folders(self, release: Release) -> dict[str, str]:
         """The folder of each chart that the release is made of, by the chart's name."""

@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ LOGS_KEPT = 30  # of each release
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """Runs the commands of one release. ``cwd`` is the fleet's folder, ``logs`` takes what they say, redacted.
+    """Runs the commands of one release, in the folder that is named with each. ``logs`` takes what they say, redacted.
 
     ``busy`` is a locked file that children hold open: while one of them lives, even without us, nobody else starts.
     """
@@ -39,7 +39,6 @@ class Runner:
     release: ReleaseId
     session: Session
     env: Mapping[str, str] = field(repr=False)
-    cwd: Path
     logs: Path
     cancelled: threading.Event
     busy: int
@@ -58,20 +57,23 @@ class Runner:
 
         :raises TargetError: it failed.
         """
-        return _look(self.session, argv, env=self.env, cancelled=self.cancelled)
+        return look(self.session, argv, env=self.env, cancelled=self.cancelled)
 
-    def act(self, step: Step, *, seconds: float) -> Path:
+    def act(self, step: Step, *, seconds: float, cwd: Path | None = None, notes: Iterable[str] = ()) -> Path:
         """Carry out one step; return its log.
 
+        :param cwd: where paths in it start from.
+        :param notes: what whoever reads the log must know of them.
         :raises TargetError: it failed; the error names the chart's file and line where they are the cause.
         """
         log = self._log_file(step)
+        self.say(f"$ {step.shell()}")
         began = time.monotonic()
         try:
             done = self.session.run(
                 step.argv(),
                 env={**self.env, **step.environment},
-                cwd=self.cwd,
+                cwd=cwd,
                 timeout=seconds + ENDING,
                 cancelled=self.cancelled,
                 check=False,
@@ -79,16 +81,18 @@ class Runner:
                 keep_open=(self.busy,),
             )
         except CommandError as error:
-            self._write(log, step, f"{error.message}\n{error.hint}\n")
+            self._write(log, step, notes, f"{error.message}\n{error.hint}\n")
             raise TargetError(f"{self.release}: {error.message}", hint=f"{error.hint}\nIts log: {log}") from None
-        self._write(log, step, f"{done.stdout}{done.stderr}\nexit code {done.returncode}\n")
+        self._write(log, step, notes, f"{done.stdout}{done.stderr}\nexit code {done.returncode}\n")
         if not done.ok:
             said = done.stderr.strip() or done.stdout.strip()
             timed_out = time.monotonic() - began > seconds * LATE
             raise _FailedError.of(explained(self.release, said, self.charts, log=str(log)), said, timed_out=timed_out)
         return log
 
-    def act_with_retries(self, prepare: Callable[[], Step | None], *, seconds: float) -> Path | None:
+    def act_with_retries(
+        self, prepare: Callable[[], Step | None], *, seconds: float, cwd: Path | None = None, notes: Iterable[str] = ()
+    ) -> Path | None:
         """As :meth:`act`, once more after what passes by itself; ``prepare`` makes the step anew for each try.
 
         Where it makes none, nothing is left to be done.
@@ -100,7 +104,7 @@ class Runner:
         def once() -> Path | None:
             step = prepare()
             left = max(deadline - time.monotonic(), 1.0)
-            return self.act(step, seconds=left) if step else None
+            return self.act(step, seconds=left, cwd=cwd, notes=notes) if step else None
 
         return retried(once, _is_transient, cancelled=self.cancelled, deadline=deadline, say=self.say)
 
@@ -111,8 +115,9 @@ class Runner:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
         return self.logs / f"{stamp}-{step.title.split()[0]}.log"
 
-    def _write(self, log: Path, step: Step, said: str) -> None:
-        text = redact(f"$ {join(step.argv())}\n{said}", self.session.redactions())
+    def _write(self, log: Path, step: Step, notes: Iterable[str], said: str) -> None:
+        told = "".join(f"# {note}\n" for note in notes)
+        text = redact(f"{told}$ {step.shell()}\n{said}", self.session.redactions())
         with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
 
@@ -147,14 +152,17 @@ def read_history(
     :raises TargetError: it cannot be read.
     """
 
-    raw = _look(session, commands.history(), env=env, cancelled=cancelled)
+    raw = look(session, commands.history(), env=env, cancelled=cancelled)
     return History.parse(raw) if raw else History()
 
 
-def _look(
+def look(
     session: Session, argv: tuple[str, ...], *, env: Mapping[str, str], cancelled: threading.Event | None
 ) -> bytes:
-    """What a helm command that changes nothing writes; nothing where there is no such release."""
+    """What a helm command that changes nothing writes; nothing where there is no such release.
+
+    :raises TargetError: it failed.
+    """
 
     def read() -> bytes:
         done = session.run(argv, env=env, timeout=LOOK, cancelled=cancelled, check=False)

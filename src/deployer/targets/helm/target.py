@@ -29,6 +29,7 @@ from deployer.targets.helm.helm import Runner, read_history, read_revisions
 from deployer.targets.helm.history import History
 from deployer.targets.helm.kubectl import Kubectl, apps, core
 from deployer.targets.helm.leases import Leases
+from deployer.targets.helm.live import Live
 from deployer.targets.helm.records import Record, Records, Source
 from deployer.targets.helm.work import Made, Work
 from deployer.targets.helm.workshop import Workshop
@@ -193,6 +194,14 @@ class HelmTarget:
         detail = "; ".join(filter(None, [seen.detail, f"not ready: {', '.join(waiting)}" if waiting else ""]))
         return replace(seen, healthy=not waiting, detail=detail)
 
+    def live(self, release: ReleaseId) -> Live:
+        """What the release holds, and what an upgrade would make of it.
+
+        :raises DeployerError: it is not in the fleet, or the cluster cannot be logged in to.
+        """
+        found, commands = self.desired.release(release), self._commands(release)
+        return Live(found, self.desired, self.workshop, self.session, commands, self._env)
+
     def check(self, release: ReleaseId) -> None:
         """Find what would fail before anything is done: inputs that cannot be read, a secret that is not encrypted.
 
@@ -200,6 +209,7 @@ class HelmTarget:
         """
         self.desired.digest(release)
         self.desired.sources.source(self.desired.release(release), skip_encrypted=True)
+        self.desired.crds(self.desired.release(release))
         for path in secret_files(self.desired.release(release)):
             check_encrypted(self.desired.fleet.tree, path)
 
@@ -270,7 +280,6 @@ class HelmTarget:
                 release,
                 self.session,
                 self._env,
-                self.desired.root,
                 folder,
                 control.cancelled,
                 busy,

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from deployer.errors import TargetError
 from deployer.fleet.repository import Release
 from deployer.helm.commands import Commands, apply_crds
-from deployer.helm.sources import Layer, private_name
 from deployer.plan.ports import Control, Upgrade
 from deployer.plan.steps import Step
-from deployer.secrets.private import write_private
 from deployer.targets.helm.desired import Desired
 from deployer.targets.helm.helm import Runner
 from deployer.targets.helm.history import History, Revision, numbers
 from deployer.targets.helm.kubectl import Kubectl
+from deployer.targets.helm.layout import LaidOut, lay_out
 from deployer.targets.helm.records import Attempt, Record, Records, Source
 from deployer.targets.helm.repair import cannot_uninstall, claims_that_would_go, last_good, somebody_at_work
 from deployer.targets.helm.workshop import Workshop
@@ -84,24 +81,23 @@ class Work:
         history, record = self.settled(self.seen)
         if not force and (same := self._unchanged(history, record, source)):
             return self._ended(same, record, history, changed=False)
-        values = self._values()
-        chart = str(self.workshop.chart(self.desired.sources.chart(self.release)))
-        for step in apply_crds(self.desired.crds(self.release)):
-            self.control.say(step.title)
-            self.runner.act_with_retries(partial(_same, step), seconds=self.control.timeout)
-        self.control.say("helm upgrade")
-        begin = partial(self._begin, Try(history, record), source, chart, values)
-        log = self.runner.act_with_retries(begin, seconds=self.control.timeout)
+        laid = lay_out(self.desired, self.workshop, self.release, self.runner.session)
+        for step in apply_crds(laid.crds):
+            self.runner.act_with_retries(partial(_same, step), seconds=self.control.timeout, cwd=laid.root)
+        begin = partial(self._begin, Try(history, record), source, laid)
+        seconds = self.control.timeout
+        log = self.runner.act_with_retries(begin, seconds=seconds, cwd=laid.root, notes=laid.notes)
         return self._upgraded(source, str(log or ""))
 
-    def _begin(self, first: Try, source: Source, chart: str, values: list[str]) -> Step | None:
+    def _begin(self, first: Try, source: Source, laid: LaidOut) -> Step | None:
         """The upgrade, once nothing is in its way; None where an earlier try got there though it was cut."""
         history, record = first.take() or self.settled()
         if self.record is not None and self._is_made(history, record, source):
             return None
         after = history.last.number if history.last else 0
         self.record = self.records.put(self.release.id, replace(record, attempt=Attempt.ours(after, source.rollout)))
-        return self.commands.upgrade(chart, values, seconds=self.control.timeout, description=source.description())
+        seconds = self.control.timeout
+        return self.commands.upgrade(laid.chart, laid.values, seconds=seconds, description=source.description())
 
     def _is_made(self, history: History, record: Record, source: Source) -> bool:
         current = history.current
@@ -130,15 +126,6 @@ class Work:
             verified=not changed and history.verified(revision, record),
             notices=tuple(self.notices),
         )
-
-    def _values(self) -> list[str]:
-        """The values files as Helm gets them: as they were read, decrypted or computed, in private."""
-        source = self.desired.sources.source(self.release, decrypt=self._decrypt)
-        folder = self.runner.session.folder / "values" / self.release.id.name
-        return list(_written(source.values, folder))
-
-    def _decrypt(self, path: str) -> bytes:
-        return self.desired.decrypted(path, self.runner.session)
 
     # What an interrupted deploy left
 
@@ -238,9 +225,3 @@ class Work:
                 hint="Mark them with the annotation helm.sh/resource-policy: keep, or say --delete-volumes.",
             )
         self.runner.act(self.commands.uninstall(seconds=self.control.timeout), seconds=self.control.timeout)
-
-
-def _written(layers: Iterable[Layer], folder: Path) -> Iterator[str]:
-    """Plain ones too: whoever edits the fleet's own file meanwhile must not change what is deployed."""
-    for number, layer in enumerate(layers):
-        yield str(write_private(folder / private_name(number, layer.name), layer.content))

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deployer.helm.charts import ChartFolders
+from deployer.helm.charts import ChartFolders, Prepared
 from deployer.helm.command import Helm
 from deployer.helm.sources import ChartSource
 from deployer.secrets.private import private_folder
@@ -49,12 +49,12 @@ class Workshop:
         """Below which Helm keeps its own files."""
         return self._make()[2]
 
-    def chart(self, source: ChartSource) -> Path:
-        """The chart's folder, its dependencies built once.
+    def chart(self, source: ChartSource) -> Prepared:
+        """The chart, its dependencies built once.
 
         :raises DeployerError: they cannot be.
         """
-        return self._make()[1].prepared(source).folder
+        return self._make()[1].prepared(source)
 
     def _make(self) -> tuple[Helm, ChartFolders, Path]:
         with self._lock:

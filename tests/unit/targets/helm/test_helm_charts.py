@@ -54,7 +54,7 @@ def rendered(helm, folder):
 def test_dependencies_by_path_are_built_bottom_up_and_never_in_the_work_tree(fleet, tmp_path):
     before = sorted(path for path in fleet.rglob("*"))
     with Workshop(environment()) as shop:
-        folder = shop.chart(source(fleet))
+        folder = shop.chart(source(fleet)).folder
         text = rendered(shop.helm, folder)
         assert all(f"name: {name}" in text for name in ("jupyterhub", "basehub", "daskhub"))
         assert sorted(path for path in fleet.rglob("*")) == before
