@@ -260,11 +260,14 @@ def test_a_new_hub_is_all_added_and_one_that_is_gone_is_listed(world: HelmWorld)
     assert "Gone from the fleet, and left alone: reef/ocean" in lines
 
 
-def test_without_a_revision_it_says_what_comes_later(world: HelmWorld) -> None:
-    said = world.run("diff")
+def test_without_a_revision_the_cluster_is_asked(world: HelmWorld) -> None:
+    """There is none here; all that is said of it is said once, for all releases."""
+    said = world.run("diff", "reef")
     assert said.code == 1
-    assert "--since REV" in said.err
-    assert "comes with Kubernetes targets" in said.err
+    assert "Comparing 5 releases with what is deployed" in said.err
+    assert said.out.count("Not compared: ") == 1
+    assert "Traceback" not in said.err
+    assert "--since" in world.run("diff", "--kube-version", "1.30").err
 
 
 def test_kubernetes_as_helm_takes_it_to_be(tmp_path: Path) -> None:

@@ -65,18 +65,20 @@ def _against_live(args: argparse.Namespace, context: Context, asked: list[Releas
     found = compared(context, asked, gone=not args.hubs)
     for cluster, error in found.errors.items():
         print(f"{cluster}: {error}", file=sys.stderr)
-    differs = _show(context, found.pairs, found.gone)
+    differs = _show(context, found.pairs, found.gone, live=True)
     if found.errors or any(isinstance(pair, NotRendered) for pair in found.pairs.values()):
         return EXIT_USER_ERROR
     return EXIT_CHANGES if args.exit_code and differs else EXIT_OK
 
 
-def _show(context: Context, pairs: dict[ReleaseId, Pair | NotRendered], gone: list[ReleaseId]) -> bool:
+def _show(
+    context: Context, pairs: dict[ReleaseId, Pair | NotRendered], gone: list[ReleaseId], *, live: bool = False
+) -> bool:
     """Print how releases differ; whether one does, or cannot be compared."""
     from deployer.reports.diff import show_diff  # Rich takes 60 ms
 
     unrendered = {release: pair.reason for release, pair in pairs.items() if not isinstance(pair, Pair)}
     rendered = [(context.fleet.releases[name], pair) for name, pair in pairs.items() if isinstance(pair, Pair)]
     groups: list[Alike] = group(rendered)
-    show_diff(groups, unrendered, gone)
+    show_diff(groups, unrendered, gone, live=live)
     return bool(groups or unrendered)

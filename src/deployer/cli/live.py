@@ -51,7 +51,8 @@ def _pair(context: Context, release: ReleaseId, masker: Masker) -> Pair | NotRen
         wired = target(context, release.cluster)
         if isinstance(wired, HelmTarget):
             live = wired.live(release)
-            return live_pair(live.held(), live.would_be, masker, may_differ=live.may_differ)
+            blindly = partial(live.would_be, lookup=False) if live.may_differ else None
+            return live_pair(live.held(), live.would_be(), blindly, masker)
         return _local(context, release, masker)
     except DeployerError as error:
         return NotRendered(in_one_line(error))

@@ -30,7 +30,7 @@ VERBS: Mapping[str, Verb] = {
     "validate": Verb("validate", "say all that is wrong with the fleet"),
     "schema": Verb("schema", "the JSON Schema of cluster.yaml or deployer.yaml, for editors"),
     "plan": Verb("plan", "which releases a change touches, and why"),
-    "diff": Verb("diff", "what a change makes of the manifests that Helm would send"),
+    "diff": Verb("diff", "what an upgrade, or a change, makes of the manifests"),
     "explain": Verb("explain", "which files and lines set a hub's values"),
     "deploy": Verb("deploy", "upgrade releases: support, then canaries, then production"),
     "check": Verb("check", "prove that users of a hub can work"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from deployer.fleet.masking import SECRET, SHAPES, USER, may_be_secret, names_a_secret
+from deployer.fleet.masking import SHAPES, USER, may_be_secret
 
 Hide = Callable[[str], str]  # what stands in a secret's place
 
@@ -17,6 +17,7 @@ _LEAD = re.compile(
     r"""(?<![\w.-])(?P<name>[\w.-]+)["']?\s*(?:[:=]+|=>|,)[ \t]*|(?<![\w-])--?(?P<option>[A-Za-z][\w-]*)[ \t]+"""
 )
 _VALUE = re.compile(r"""[\[{(].*|"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s"',;{}\[\]()][^,;}"')]*""")
+_WORD = re.compile(r"""["']?([\w.-]+)["']?""")
 _BLOCK = re.compile(r"""^[ \t-]*["']?(?P<name>[\w.-]+)["']?[ \t]*[:=][ \t]*(?:[|>][-+\d]*|[\[({]|"{3}|'{3})?[ \t]*$""")
 _TOKEN = re.compile(r"[^\s\"'<>]+")
 _PEM = re.compile(r"-----BEGIN[^\n]*-----.*?(?:-----END[^\n]*-----|\Z)", re.DOTALL)
@@ -29,8 +30,6 @@ def hide_in_text(text: str, hide: Hide, harmless: re.Pattern[str]) -> str:
 
     :param harmless: names that say nothing of a secret, though they sound like it.
     """
-    if not (SHAPES.search(text) or SECRET.search(text) or "@" in text or names_a_secret(text)):
-        return text
     text = _PEM.sub(lambda found: hide(found[0]), text)
     text = USER.sub(lambda found: _without_user(found, hide), text)
     text = _LOGIN.sub(lambda found: found[1] + hide(found[2]), text)
@@ -62,17 +61,17 @@ def _lines(lines: Iterable[str], hide: Hide, harmless: re.Pattern[str]) -> Itera
 def _line(line: str, hide: Hide, harmless: re.Pattern[str]) -> str:
     shown, at = [], 0
     for found in _LEAD.finditer(line):
-        given = _VALUE.match(line, found.end())
-        if found.start() < at or given is None:
-            continue
         name = found["name"] or found["option"]
+        if found.start() < at:
+            continue
         if _is_secret(name, harmless):
-            shown += [line[at : given.start()], hide(given[0])]
-            at = given.end()
-        elif name in ("name", "key") and may_be_secret([given[0].strip("\"' ")]) and given.end() < len(line):
+            if given := _VALUE.match(line, found.end()):
+                shown += [line[at : given.start()], hide(given[0])]
+                at = given.end()
+        elif name in ("name", "key") and (said := _WORD.match(line, found.end())) and may_be_secret([said[1]]):
             # As `{name: API_TOKEN, value: …}`: what belongs to the name stands behind it.
-            shown += [line[at : given.end()], hide(line[given.end() :])]
-            at = len(line)
+            shown += [line[at : said.end()], hide(line[said.end() :])] if said.end() < len(line) else []
+            at = len(line) if said.end() < len(line) else at
     return "".join([*shown, line[at:]])
 
 

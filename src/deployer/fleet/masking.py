@@ -10,7 +10,7 @@ from typing import Any
 MASK = "***"
 SHOWN = 40  # characters of a value
 # Rather one word too many: what is masked without need costs a look at the file.
-SECRET = re.compile(
+_SECRET = re.compile(
     r"passw|passphrase|secret|token|credential|crypt|key(?![a-z])|dsn|connection_?-?string|salt|authorization"
     r"|pwd|webhook|jwt|dockerconfig|hmac|cookie",
     re.IGNORECASE,
@@ -30,7 +30,9 @@ SHAPES = re.compile(
     | \b(?:bearer|basic)\s+[\w.~+/-]{4} | (?:^|[\s"'])(?:-u|--user)[\s=]*["']?[^\s:]+:\S""",
     re.VERBOSE | re.IGNORECASE,
 )
-USER = re.compile(r"([a-z][\w+.-]{0,20}://)([^\s\"']*)@", re.IGNORECASE)  # greedy: a password may hold "/" and "@"
+USER = re.compile(
+    r"([a-z][\w+.-]{0,20}://)([^\s\"']{0,2000})@", re.IGNORECASE
+)  # greedy: a password may hold "/" and "@"
 _ASSIGNED = re.compile(r"(?<![\w.-])([\w.-]+)[\"']?\s*[:=]|(?<![\w-])--?([A-Za-z][\w-]*)\s")
 _NAME = re.compile(r"-{0,2}[A-Za-z][\w.-]*")
 _FILE = re.compile(r"(?=.*[./])[\w./-]{1,200}")
@@ -47,7 +49,7 @@ def may_be_secret(path: Iterable[str]) -> bool:
 
 
 def _says_secret(name: str) -> bool:
-    if SECRET.search(name):
+    if _SECRET.search(name):
         return True
     words = _WORD.findall(name.replace("OAuth", "Oauth"))
     return any(word.lower() in _WORDS or _ENDS_IN_PASS.search(word) for word in words)
@@ -70,7 +72,7 @@ def _to_be_masked(value: Any, text: str, path: list[str]) -> bool:
     if _names_files(value, path):
         return False
     # Within lists, maps and code, a word that looks like a secret's name has its secret beside it.
-    return may_be_secret(path) or _stands_alone(path, text) or bool(SECRET.search(text)) or names_a_secret(value)
+    return may_be_secret(path) or _stands_alone(path, text) or bool(_SECRET.search(text)) or _names_a_secret(value)
 
 
 def masked(value: Any, path: Iterable[str] = ()) -> Any:
@@ -119,7 +121,7 @@ def _names_files(value: Any, path: list[str]) -> bool:
     return said and all(isinstance(text, str) and _FILE.fullmatch(text) for text in texts)
 
 
-def names_a_secret(value: Any) -> bool:
+def _names_a_secret(value: Any) -> bool:
     if isinstance(value, dict):
         return any(may_be_secret([str(key)]) or _within(inner) for key, inner in value.items())
     if isinstance(value, list):
@@ -131,7 +133,7 @@ def names_a_secret(value: Any) -> bool:
 
 def _within(value: Any) -> bool:
     named = isinstance(value, str) and _NAME.fullmatch(value) and may_be_secret([value])
-    return bool(named) or names_a_secret(value)
+    return bool(named) or _names_a_secret(value)
 
 
 def _without_passwords(text: str) -> str:

@@ -42,12 +42,17 @@ class Commands:
     def history(self) -> tuple[str, ...]:
         return ("helm", "history", *self._where, self.name, "--max", "20", "--output", "json")
 
-    def preview(self, chart: str, values: Iterable[str]) -> Step:
-        """What an upgrade would send, as JSON; the cluster is asked, and not changed."""
+    def preview(self, chart: str, values: Iterable[str], *, lookup: bool = True) -> Step:
+        """What an upgrade would send, as JSON; the cluster is asked, and not changed.
+
+        :param lookup: whether the chart sees what is there.
+        """
         words = ["helm", "upgrade", "--install", *self._where, self.name, chart]
         for path in values:
             words += ["--values", path]
-        return Step(f"preview {self.name}", (*words, "--dry-run=server", "--output", "json"))
+        return Step(
+            f"preview {self.name}", (*words, f"--dry-run={'server' if lookup else 'client'}", "--output", "json")
+        )
 
     def manifest(self, revision: int = 0) -> tuple[str, ...]:
         """The manifest of a revision, by default the last."""

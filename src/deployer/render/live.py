@@ -12,14 +12,15 @@ from deployer.render.normalise import ObjectId, objects, with_generated, without
 VALUES = "Values"  # the kind that a local hub's values are shown as, for it has no manifests
 
 
-def live_pair(held: str, would_be: Callable[[], str], masker: Masker, *, may_differ: bool) -> Pair:
-    """Manifests as Helm writes them. Rendering a second time tells what the chart makes anew each time.
+def live_pair(held: str, would_be: str, blindly: Callable[[], str] | None, masker: Masker) -> Pair:
+    """Manifests as Helm writes them.
 
-    :param would_be: renders once more each time that it is called.
+    :param blindly: renders the very same inputs once more, the chart not seeing what is there, so that it makes its
+        secrets at random; what comes out otherwise is put aside. None where the chart makes none.
     """
-    before, after = objects(held), objects(would_be())
-    if may_differ and before != after:
-        after = without_generated(after, objects(would_be()))
+    before, after = objects(held), objects(would_be)
+    if blindly and before != after:
+        after = without_generated(after, objects(blindly()))
         before = with_generated(before, after)
     return Pair(Manifests.of(before, masker), Manifests.of(after, masker))
 

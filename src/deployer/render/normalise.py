@@ -77,19 +77,19 @@ def without_generated(first: Objects, second: Objects) -> Objects:
     return {name: _settled(data, second.get(name), name.kind) for name, data in first.items()}
 
 
-def with_generated(held: Objects, wanted: Objects) -> Objects:
-    """Manifests that a release holds, with what is `(generated)` in the wanted ones put aside there too."""
-    return {name: _aside(data, wanted.get(name)) for name, data in held.items()}
+def with_generated(found: Objects, generated: Objects) -> Objects:
+    """Manifests that a release holds, with all put aside that is `(generated)` in those that it would get."""
+    return {name: _aside(data, generated.get(name)) for name, data in found.items()}
 
 
-def _aside(held: Any, wanted: Any) -> Any:
-    if wanted == GENERATED:
+def _aside(found: Any, generated: Any) -> Any:
+    if generated == GENERATED:
         return GENERATED
-    if isinstance(held, dict) and isinstance(wanted, dict):
-        return {key: _aside(value, wanted.get(key)) for key, value in held.items()}
-    if isinstance(held, list) and isinstance(wanted, list) and len(held) == len(wanted):
-        return [_aside(*pair) for pair in zip(held, wanted, strict=True)]
-    return held
+    if isinstance(found, dict) and isinstance(generated, dict):
+        return {key: _aside(value, generated.get(key)) for key, value in found.items()}
+    if isinstance(found, list) and isinstance(generated, list) and len(found) == len(generated):
+        return [_aside(*pair) for pair in zip(found, generated, strict=True)]
+    return found
 
 
 def _settled(first: Any, second: Any, kind: str) -> Any:

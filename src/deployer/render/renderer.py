@@ -25,7 +25,7 @@ from deployer.render.mask import Masker
 from deployer.render.normalise import Objects, objects, without_generated
 
 _OWN_FOLDER = re.compile(r"/\S*/deployer-render-[^/\s]+/(?:charts/[0-9a-f]{16}/)?")
-FORMAT = "1"  # of what the cache keeps: another normalisation is another format
+FORMAT = "2"  # of what the cache keeps: another normalisation is another format
 Render = Manifests | NotRendered
 
 

@@ -15,8 +15,13 @@ _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 NAMED = 12  # releases that a sentence names before it counts
 
 
-def show_diff(groups: Sequence[Alike], unrendered: Mapping[ReleaseId, str], gone: Iterable[ReleaseId]) -> None:
-    """Print the groups in the order given, then what is gone, and what could not be rendered, with the reason."""
+def show_diff(
+    groups: Sequence[Alike], unrendered: Mapping[ReleaseId, str], gone: Iterable[ReleaseId], *, live: bool = False
+) -> None:
+    """Print the groups in the order given, then what is gone, and what could not be rendered, with the reason.
+
+    :param live: it was compared with what is deployed.
+    """
     out = console()
     for group in groups:
         out.print(Text(f"{title(group)}\n", style="bold"), soft_wrap=True)
@@ -25,8 +30,8 @@ def show_diff(groups: Sequence[Alike], unrendered: Mapping[ReleaseId, str], gone
     if names := named(gone):
         out.print(Text(f"Gone from the fleet, and left alone: {names}", style="dim"), soft_wrap=True)
     for line in reasons(unrendered):
-        out.print(Text(f"Not rendered: {line}", style="yellow"), soft_wrap=True)
-    out.print(summary(groups, len(unrendered)), soft_wrap=True)
+        out.print(Text(f"Not {'compared' if live else 'rendered'}: {line}", style="yellow"), soft_wrap=True)
+    out.print(summary(groups, len(unrendered), live=live), soft_wrap=True)
 
 
 def title(group: Alike) -> str:
@@ -61,11 +66,13 @@ def named(releases: Iterable[ReleaseId]) -> str:
     return ", ".join(names[:NAMED]) + rest
 
 
-def summary(groups: Sequence[Alike], unrendered: int) -> str:
+def summary(groups: Sequence[Alike], unrendered: int, *, live: bool = False) -> str:
     """One line: how many differ, in how many ways."""
     differing = sum(len(group.releases) for group in groups)
-    rest = f"; {count(unrendered, 'release')} could not be rendered" if unrendered else ""
+    rest = f"; {count(unrendered, 'release')} could not be {'compared' if live else 'rendered'}" if unrendered else ""
     if not differing:
-        return f"{'No difference' if not unrendered else 'No other difference'} in what is rendered{rest}."
+        what = "between what is deployed and what the repository says" if live else "in what is rendered"
+        return f"No {'other ' if unrendered else ''}difference {what}{rest}."
     verb = "differs" if differing == 1 else "differ"
-    return f"{count(differing, 'release')} {verb}, in {count(len(groups), 'way')}{rest}."
+    whom = " from what is deployed" if live else ""
+    return f"{count(differing, 'release')} {verb}{whom}, in {count(len(groups), 'way')}{rest}."

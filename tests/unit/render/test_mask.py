@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from typing import Any
 
 import pytest
@@ -98,3 +99,17 @@ def test_keys_that_a_plan_masks_a_diff_masks(key: str) -> None:
         whole = {"a": 1, key: value}
         for data in (whole, {"x.json": json.dumps(whole)}, {"x.yaml": yaml.safe_dump(whole)}):
             assert PW not in shown({"kind": "ConfigMap", "data": data}), data
+
+
+def test_long_texts_take_no_longer_than_their_length_asks() -> None:
+    start = time.monotonic()
+    for text in (
+        "a" * 100_000,
+        "a:" * 50_000,
+        '{"a": ' * 20_000,
+        "token: " * 20_000,
+        "-u a" * 20_000,
+        "ftp://a" * 20_000,
+    ):
+        shown({"kind": "ConfigMap", "data": {"plain": text}})
+    assert time.monotonic() - start < 20  # seconds; where time grew with the square: minutes

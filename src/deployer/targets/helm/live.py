@@ -14,8 +14,8 @@ from functools import cached_property
 
 from deployer.errors import CommandError, TargetError
 from deployer.fleet.repository import Release
-from deployer.targets.credentials.session import Session
 from deployer.helm.commands import Commands
+from deployer.targets.credentials.session import Session
 from deployer.targets.helm.desired import Desired
 from deployer.targets.helm.helm import look, read_history
 from deployer.targets.helm.history import Revision
@@ -60,19 +60,20 @@ class Live:
 
     @property
     def may_differ(self) -> bool:
-        """Whether what :meth:`would_be` says may be another each time, for the chart makes secrets at random.
+        """Whether the chart makes secrets at random, unless it finds them.
 
         :raises DeployerError: the chart cannot be prepared.
         """
         return self._laid_out.random
 
-    def would_be(self) -> str:
+    def would_be(self, *, lookup: bool = True) -> str:
         """The manifests that an upgrade would send.
 
+        :param lookup: whether the chart sees what is there; else it makes its secrets at random.
         :raises DeployerError: the release's inputs cannot be read, or Helm cannot render them.
         """
         laid = self._laid_out
-        step = self.commands.preview(laid.chart, laid.values)
+        step = self.commands.preview(laid.chart, laid.values, lookup=lookup)
 
         def render() -> bytes:
             return self.session.run(
