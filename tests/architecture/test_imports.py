@@ -30,7 +30,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "targets": HOW | {"helm"},
     "reports": frozenset({"fleet", "changes", "plan", "rollout", "render", "health"}),
     "actions": frozenset({"fleet", "plan"}),
-    "replicate": frozenset({"fleet", "plan", "render", "secrets", "process"}),
+    "replicate": frozenset({"fleet", "plan", "render", "secrets", "process", "helm"}),
     "scaffold": frozenset({"fleet", "plan", "render", "secrets", "process"}),
     "cli": ALL,
     "": frozenset(),  # deployer/__init__.py

@@ -70,18 +70,16 @@ class ChartFolders:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
         for folder in chart.folders:
-            self._fetch_dependencies(root, folder)
+            if not is_complete(chart.files, folder):
+                self._fetch_dependencies(root, folder)
         files = (path for path in (root / chart.folder).rglob("*") if path.is_file())
         return Prepared(root / chart.folder, any(may_differ(path.read_bytes()) for path in files), root)
 
     def _fetch_dependencies(self, root: Path, name: str) -> None:
-        """``helm dependency build`` where versions are locked, else ``update``; nothing where all are there."""
+        """``helm dependency build`` where versions are locked, else ``update``."""
         folder = root / name
         lock = folder / "Chart.lock"
         wanted, locked = dependencies(folder / "Chart.yaml"), dependencies(lock) if lock.is_file() else []
-        versions = {one.get("name"): str(one.get("version") or "") for one in [*wanted, *locked]}
-        if all(_is_vendored(folder, one, versions[one.get("name")]) for one in wanted):
-            return
         for url in repositories([*wanted, *locked]):
             if url not in self._repositories:  # `build` knows only repositories that have a name
                 self.helm.run("repo", "add", repository_name(url), url)
@@ -125,15 +123,30 @@ def dependency_entries(raw: bytes, name: str) -> list[Mapping[str, Any]]:
     return [one for one in entries or () if isinstance(one, dict)]
 
 
-def _is_vendored(folder: Path, dependency: Mapping[str, Any], version: str) -> bool:
+def is_complete(files: Mapping[str, bytes], folder: str) -> bool:
+    """Whether a chart holds all that it depends on, so that nothing has to be fetched.
+
+    :raises FleetError: its Chart.yaml or Chart.lock cannot be read.
+    """
+    wanted, locked = (
+        dependency_entries(files[path], path) if (path := f"{folder}/{name}") in files else []
+        for name in ("Chart.yaml", "Chart.lock")
+    )
+    versions = {one.get("name"): str(one.get("version") or "") for one in [*wanted, *locked]}
+    return all(_is_vendored(files, folder, one, versions[one.get("name")]) for one in wanted)
+
+
+def _is_vendored(files: Mapping[str, bytes], folder: str, dependency: Mapping[str, Any], version: str) -> bool:
     """Whether ``charts/`` holds the dependency: unpacked, or packed in the version that is asked for."""
     if not dependency.get("repository"):
         return True  # Helm itself looks for it in charts/ only
-    name, charts = str(dependency.get("name")), folder / "charts"
-    if (charts / name / "Chart.yaml").is_file():
+    start = f"{folder}/charts/{dependency.get('name')}"
+    if f"{start}/Chart.yaml" in files:
         return True
-    packed = f"{name}-{version if _EXACT.fullmatch(version) else '[0-9]*'}.tgz"
-    return any(charts.glob(packed))
+    if _EXACT.fullmatch(version):
+        return f"{start}-{version}.tgz" in files
+    packed = re.compile(rf"{re.escape(start)}-[0-9][^/]*\.tgz")
+    return any(map(packed.fullmatch, files))
 
 
 def may_differ(content: bytes) -> bool:

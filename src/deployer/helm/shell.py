@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from shlex import quote
 from typing import Any
 
-from deployer.helm.charts import dependency_entries, repositories, repository_name
+from deployer.helm.charts import dependency_entries, is_complete, repositories, repository_name
 from deployer.helm.command import homes
 from deployer.helm.sources import ChartSource
 
@@ -43,18 +43,18 @@ def dependencies(source: ChartSource, below: str = "") -> Iterator[str]:
 
     :raises FleetError: a Chart.yaml cannot be read.
     """
-    for url in _repositories(source):
+    incomplete = [folder for folder in source.folders if not is_complete(source.files, folder)]
+    for url in _repositories(source, incomplete):
         yield line(("helm", "repo", "add", repository_name(url), url))
-    for folder in source.folders:
-        if _entries(source, f"{folder}/Chart.yaml"):
-            how = "build" if f"{folder}/Chart.lock" in source.files else "update"
-            yield line(("helm", "dependency", how, f"{below}{folder}"))
+    for folder in incomplete:
+        how = "build" if f"{folder}/Chart.lock" in source.files else "update"
+        yield line(("helm", "dependency", how, f"{below}{folder}"))
 
 
 def _entries(source: ChartSource, path: str) -> list[Mapping[str, Any]]:
     return dependency_entries(source.files[path], path) if path in source.files else []
 
 
-def _repositories(source: ChartSource) -> list[str]:
-    files = (f"{folder}/{name}" for folder in source.folders for name in ("Chart.yaml", "Chart.lock"))
+def _repositories(source: ChartSource, folders: Iterable[str]) -> list[str]:
+    files = (f"{folder}/{name}" for folder in folders for name in ("Chart.yaml", "Chart.lock"))
     return repositories(entry for path in files for entry in _entries(source, path))

@@ -89,14 +89,22 @@ class SourceReader:
         self.fleet = fleet
         self._charts: dict[tuple[str, str], ChartSource] = {}
 
-    def source(self, release: Release, *, skip_encrypted: bool = False, decrypt: Decrypt | None = None) -> Source:
+    def source(
+        self,
+        release: Release,
+        *,
+        skip_encrypted: bool = False,
+        decrypt: Decrypt | None = None,
+        even_local: bool = False,
+    ) -> Source:
         """What the release is made from.
 
         :param skip_encrypted: leave encrypted values out.
         :param decrypt: how encrypted values are read; without it, and unless they are left out, they are an error.
+        :param even_local: also of a release on a local cluster: what Helm would make of it elsewhere.
         :raises FleetError: it is not deployed with Helm, or a file is missing, encrypted or wrong.
         """
-        if release.provider is Provider.LOCAL:
+        if release.provider is Provider.LOCAL and not even_local:
             raise FleetError("a local cluster runs processes, not manifests")
         if decrypt is not None:
             release = with_domain(release, decrypt)

@@ -16,9 +16,9 @@ from typing import Self
 from deployer.errors import DeployerError
 from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet
-from deployer.helm.charts import ChartFolders, may_differ
+from deployer.helm.charts import ChartFolders, Prepared, may_differ
 from deployer.helm.command import TEMPLATE_TIMEOUT, Helm
-from deployer.helm.sources import Source, SourceReader, private_name
+from deployer.helm.sources import ChartSource, Source, SourceReader, private_name
 from deployer.render.cache import Cache
 from deployer.render.manifests import NOTHING, Manifests, NotRendered, Pair
 from deployer.render.mask import Masker
@@ -99,7 +99,7 @@ class Renderer:
         try:
             return reader.source(fleet.releases[release], skip_encrypted=skip)
         except DeployerError as error:
-            return NotRendered(_one_line(error))
+            return NotRendered(one_line(error))
 
     # Releases at two times
 
@@ -141,7 +141,7 @@ class Renderer:
         try:
             keys = {name: source.key(*self._how()) for name, source in unique.items()}
         except DeployerError as error:
-            return dict.fromkeys(unique, NotRendered(_one_line(error)))
+            return dict.fromkeys(unique, NotRendered(one_line(error)))
         known = {name: found for name, key in keys.items() if (found := self.cache.get(key))}
         todo = [name for name in unique if name not in known]
         made = self._all(lambda name: self._render(unique[name], keys[name]), todo)
@@ -165,20 +165,46 @@ class Renderer:
         try:
             made = self._manifests(source)
         except DeployerError as error:
-            return NotRendered(_one_line(error))
+            return NotRendered(one_line(error))
         self.cache.put(key, made)
         return made
 
     def _manifests(self, source: Source) -> Manifests:
-        chart = self._charts.prepared(source.chart)
+        return self.shown(self.objects(source))
+
+    def objects(self, source: Source) -> Objects:
+        """What Helm makes of a source, with what it makes anew each time put aside. Nothing is masked or kept.
+
+        :raises DeployerError: it cannot be rendered.
+        """
+        chart = self.prepared(source.chart)
         with tempfile.TemporaryDirectory(dir=self._folder.name, prefix="values-") as folder:
             argv = self._argv(source, chart.folder, Path(folder))
-            found = self._objects(argv)
+            found = self._template(argv)
             if chart.random or any(may_differ(layer.content) for layer in source.values):
-                found = without_generated(found, self._objects(argv))
+                found = without_generated(found, self._template(argv))
+        return found
+
+    def prepared(self, chart: ChartSource) -> Prepared:
+        """The chart with all its dependencies, in a folder that goes when this is closed; fetched once.
+
+        :raises DeployerError: a dependency cannot be fetched.
+        """
+        return self._charts.prepared(chart)
+
+    def fetched(self, chart: ChartSource) -> Path:
+        """The folder below which the chart, and those it depends on by path, stand as :meth:`prepared` made them.
+
+        :raises DeployerError: a dependency cannot be fetched.
+        """
+        folder = self.prepared(chart).folder
+        return folder.parents[len(Path(chart.folder).parts) - 1]
+
+    def shown(self, found: Objects) -> Manifests:
+        """Objects as they can be compared and shown."""
         return Manifests.of(found, self._masker)
 
-    def _objects(self, argv: list[str]) -> Objects:
+    def _template(self, argv: list[str]) -> Objects:
         raw = self._helm.run(*argv, timeout=TEMPLATE_TIMEOUT).raw
         return objects(raw.decode("utf-8", "surrogateescape"))
 
@@ -207,7 +233,7 @@ def _pair(
     return Pair(sides[1], sides[0], skipped)
 
 
-def _one_line(error: DeployerError) -> str:
+def one_line(error: DeployerError) -> str:
     """The error with its place; of a failed command what it said, without our own folders and its advice to itself."""
     said = [line for line in error.hint.splitlines() if line.strip() and not line.startswith("Use --debug")]
     first = next((number for number, line in enumerate(said) if line.startswith("Error")), None)

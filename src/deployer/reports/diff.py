@@ -24,14 +24,19 @@ def show_diff(
     """
     out = console()
     for group in groups:
-        out.print(Text(f"{title(group)}\n", style="bold"), soft_wrap=True)
-        for delta in group.deltas:
-            _show(delta)
+        show_deltas(title(group), group.deltas)
     if names := named(gone):
         out.print(Text(f"Gone from the fleet, and left alone: {names}", style="dim"), soft_wrap=True)
     for line in reasons(unrendered):
         out.print(Text(f"Not {'compared' if live else 'rendered'}: {line}", style="yellow"), soft_wrap=True)
     out.print(summary(groups, len(unrendered), live=live), soft_wrap=True)
+
+
+def show_deltas(heading: str, deltas: Iterable[Delta]) -> None:
+    """Print what differs, object by object, under a heading."""
+    console().print(Text(f"{heading}\n", style="bold"), soft_wrap=True)
+    for delta in deltas:
+        _show(delta)
 
 
 def title(group: Alike) -> str:

@@ -1,0 +1,202 @@
+"""A hub as files that stand on their own: everything that makes it, and how it is deployed."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from deployer.errors import DeployerError, FleetError
+from deployer.fleet.helm_yaml import load
+from deployer.fleet.repository import Fleet, Release, is_encrypted
+from deployer.fleet.values import Values, at, coalesce, merge
+from deployer.helm.charts import is_complete
+from deployer.helm.sources import ChartSource, Source, SourceReader
+from deployer.render.normalise import Objects
+from deployer.render.renderer import Renderer, one_line
+from deployer.replicate import cost, readme, script
+from deployer.replicate.chart import Standalone
+from deployer.replicate.layers import Kind, Layers, Secrets, ValuesFile, foreign_names
+from deployer.replicate.needs import needs
+from deployer.replicate.plain import plain_yaml
+from deployer.replicate.recipients import sealed_data, stand_in
+
+INDEX = "replicate.json"
+VERSION = 1
+# Where the community's chart keeps the values that it was given, its own defaults among them.
+_HUB_SECRET, _ALL_VALUES = "hub", "values.yaml"
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """Files by their path; ``unknown`` says why the chart could not be rendered, "" where it was."""
+
+    files: Mapping[str, bytes] = field(repr=False)
+    values: tuple[ValuesFile, ...] = field(repr=False)
+    unknown: str = ""
+
+
+@dataclass(frozen=True)
+class Replicator:
+    """Takes hubs out of a fleet. Charts that they share are read and fetched once."""
+
+    reader: SourceReader
+    renderer: Renderer
+
+    @property
+    def fleet(self) -> Fleet:
+        return self.reader.fleet
+
+    def make(self, release: Release, secrets: Secrets, *, vendor: bool = False) -> Replicate:
+        """A hub as files.
+
+        :param vendor: with all charts that it depends on, so that nothing is fetched when it is deployed.
+        :raises DeployerError: something is missing or wrong, or (with ``vendor``) cannot be fetched.
+        """
+        return _Maker(self, release, secrets, vendor).replicate()
+
+    def source(self, release: Release) -> Source:
+        """What the release is deployed from, with :meth:`stand_in` for what is encrypted.
+
+        :raises DeployerError: something is missing or wrong.
+        """
+        return self.reader.source(release, decrypt=self.stand_in, even_local=True)
+
+    def stand_in(self, path: str) -> bytes:
+        """A file of the fleet; where sops has encrypted it, with values of the same types for its secrets.
+
+        :raises DeployerError: it is missing, or named a secret and not encrypted.
+        """
+        try:
+            raw = self.fleet.tree.read(path)
+        except FileNotFoundError:
+            raise FleetError(f"{path}: no such file") from None
+        return plain_yaml(stand_in(sealed_data(raw, path))) if is_encrypted(path) else raw
+
+
+@dataclass(frozen=True)
+class _Maker:
+    by: Replicator
+    release: Release
+    secrets: Secrets
+    vendor: bool
+
+    def replicate(self) -> Replicate:
+        files = {
+            **self.chart.files,
+            **{file.path: file.content for file in self.values},
+            **self.crds,
+            "deploy.sh": script.deploy(self.name, self.chart, self.values, self.crds).encode(),
+            "check.sh": script.check(self.name, self.about.wanted).encode(),
+            "README.md": readme.text(self.about).encode(),
+            INDEX: self.index.encode(),
+        }
+        return Replicate(dict(sorted(files.items())), self.values, self.unknown)
+
+    @property
+    def name(self) -> str:
+        return self.release.id.name
+
+    @property
+    def domain(self) -> str:
+        """The hub's, where it is public."""
+        hidden = is_encrypted(self.release.domain_override)
+        return self.layers.given.hub.domain if self.layers.given.hub and not hidden else ""
+
+    @cached_property
+    def layers(self) -> Layers:
+        return Layers(self.by.reader, self.release, self.secrets, foreign_names(self.by.fleet, self.release))
+
+    @cached_property
+    def values(self) -> tuple[ValuesFile, ...]:
+        return tuple(self.layers.files())
+
+    @cached_property
+    def chart(self) -> ChartSource:
+        source = self.by.reader.chart(self.release)
+        fetched = self.by.renderer.fetched(source) if self.vendor else None
+        return Standalone(self.by.fleet, source, self.release.chart_override, fetched).make()
+
+    @cached_property
+    def crds(self) -> dict[str, bytes]:
+        found = enumerate(self.by.fleet.crds(self.release))
+        return {f"crds/{number:02}.yaml": self.by.fleet.tree.read(path) for number, path in found}
+
+    @cached_property
+    def _rendered(self) -> Objects | str:
+        """The manifests, or why there are none here."""
+        try:
+            return self.by.renderer.objects(self.by.source(self.release))
+        except DeployerError as error:
+            return one_line(error)
+
+    @property
+    def unknown(self) -> str:
+        return self._rendered if isinstance(self._rendered, str) else ""
+
+    @property
+    def manifests(self) -> list[Any]:
+        return [] if isinstance(self._rendered, str) else list(self._rendered.values())
+
+    @cached_property
+    def effective(self) -> Values:
+        """What the replicate's own files say, less what is encrypted or to be provided."""
+        plain = [load(file.content, file.path).data or {} for file in self.values if file.kind is Kind.PLAIN]
+        return coalesce(merge(plain), self.by.fleet.chart_defaults(self.layers.given))
+
+    @cached_property
+    def hub_path(self) -> tuple[str, ...]:
+        return self.by.fleet.charts.hub_values_path(self.release.chart, self.release.chart_override) or ()
+
+    @cached_property
+    def hub_values(self) -> Values:
+        """Of those, the hub chart's, with its own defaults where it was rendered."""
+        return _values_of_hub(self.manifests) or at(self.effective, self.hub_path)
+
+    @cached_property
+    def about(self) -> readme.About:
+        incomplete = [folder for folder in self.chart.folders if not is_complete(self.chart.files, folder)]
+        return readme.About(
+            name=self.name,
+            title=self.release.display_name,
+            domain=self.domain,
+            files=self.values,
+            crds=tuple(self.crds),
+            fetches=bool(incomplete),
+            wanted=tuple(needs(self.effective, self.manifests, self.hub_path, self.domain)),
+            always=tuple(cost.always(self.manifests)),
+            users=tuple(cost.users(self.hub_values)),
+            hub_values=self.hub_values,
+            unknown=self.unknown,
+        )
+
+    @property
+    def index(self) -> str:
+        """What programs read of a replicate: :mod:`deployer.replicate.stage` does."""
+        data = {
+            "version": VERSION,
+            "name": self.name,
+            "title": self.release.display_name,
+            "domain": self.domain,
+            "values": [{"path": file.path, "kind": file.kind} for file in self.values],
+            "crds": list(self.crds),
+        }
+        return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def _values_of_hub(manifests: list[Any]) -> Values:
+    for one in manifests:
+        named = (
+            isinstance(one, dict) and one.get("kind") == "Secret" and at(one, ["metadata"]).get("name") == _HUB_SECRET
+        )
+        text = at(one, ["data"]).get(_ALL_VALUES) if named else None
+        if isinstance(text, str):
+            try:
+                data = load(base64.b64decode(text), _ALL_VALUES).data
+            except (ValueError, FleetError):
+                return {}
+            return data if isinstance(data, dict) else {}
+    return {}
