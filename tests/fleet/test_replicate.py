@@ -1,0 +1,410 @@
+"""A hub taken out of a fleet: what is in the directory, and that bare Helm makes of it what the deployer sends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+from fleet_world import Said
+from render_world import OCEAN, REEF, HelmWorld
+from test_render_charts import Repository, repository  # noqa: F401 - a fixture
+
+from age_keys import AgeKey, make_age_key
+from deployer.replicate.proof import PROGRAMS
+from helm_world import helm_folder, reef
+from small_fleet import cluster, files, hub
+
+SEALED = f"{REEF}/enc-ocean.secret.values.yaml"
+SOPS = Path(sys.executable).parent
+SECRET = "jupyterhub: {hub: {dbPassword: planted-0123456789}}\n"
+COMMENTED = "# Why: the course needs it\njupyterhub:  # upper\n  singleuser: {memory: {limit: 3G}}\n\n# end\n"
+OUTER = """\
+apiVersion: v2
+name: daskhub   # a comment that stays
+version: 0.2.0
+dependencies:
+  - name: basehub
+    version: 0.1.0
+    repository: "file://../basehub"   # beside it
+"""
+
+
+class World(HelmWorld):
+    """A fleet with a cluster more, so that there are names that a replicate must not know."""
+
+    def __init__(self, folder: Path, more: Mapping[str, str] | None = None, **keys: object) -> None:
+        other = files(cluster("atoll", [hub("staging"), hub("motu")], "aws"))
+        contents = (
+            reef() | {path: text for path, text in other.items() if path.startswith("config/")} | dict(more or {})
+        )
+        if keys:
+            path = f"{REEF}/cluster.yaml"
+            data = json.loads(contents[path])
+            data["hubs"] = [{**one, **(keys if one["name"] == "ocean" else {})} for one in data["hubs"]]
+            contents[path] = json.dumps(data)
+        super().__init__(folder, contents)
+        self.out = folder / "out"
+        self.key = make_age_key()
+
+    def encrypt(self, path: str, text: str, key: AgeKey | None = None) -> None:
+        self.write(path, text)
+        recipient = (key or self.key).recipient
+        words = [
+            SOPS / "sops",
+            "--disable-version-check",
+            "--encrypt",
+            "--age",
+            recipient,
+            "--in-place",
+            self.root / path,
+        ]
+        subprocess.run(words, check=True, capture_output=True, env=self.env, timeout=60)
+
+    def take(self, *options: str, **env: str) -> Said:
+        return self.run("replicate", "reef", "ocean", str(self.out), *options, **env)
+
+    def taken(self, *options: str, **env: str) -> Path:
+        said = self.take(*options, **env)
+        assert said.code == 0, said
+        return self.out
+
+    def text(self, path: str) -> str:
+        return (self.out / path).read_text()
+
+    def render(self, *programs: str, **env: str) -> Said:
+        """``deploy.sh --render`` by somebody who has these programs and nothing of ours."""
+        bare = self.out.parent / "bare"
+        shutil.rmtree(bare, ignore_errors=True)
+        bare.mkdir()
+        for name in (*PROGRAMS, *programs):
+            found = shutil.which(name, path=f"{helm_folder()}:{SOPS}:{self.env['PATH']}")
+            (bare / name).symlink_to(str(found))
+        clean = {"PATH": str(bare), "HOME": str(bare), **env}
+        words = ["/bin/sh", self.out / "deploy.sh", "--render"]
+        done = subprocess.run(words, env=clean, capture_output=True, text=True, timeout=120, check=False)
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    def check(self, *words: str) -> Said:
+        return self.run("replicate", "--check", *words)
+
+
+def configmap(said: Said, name: str) -> dict[str, str]:
+    assert said.code == 0, said
+    found = [one for one in yaml.safe_load_all(said.out) if one and one["metadata"]["name"] == name]
+    return dict(found[0]["data"])
+
+
+# The proof
+
+
+def test_every_hub_can_go(tmp_path: Path) -> None:
+    world = World(tmp_path, {OCEAN: COMMENTED})
+    said = world.check()
+    assert (said.code, said.err) == (0, ""), said
+    assert said.out == "6 of 6 hubs can go: Helm alone makes of its replicate what the deployer sends.\n"
+    assert world.check("reef").out.startswith("4 of 4 hubs")
+    assert world.check("reef/ocean").out == world.check("reef", "ocean").out
+    assert "no hub 'pond'" in world.check("reef", "pond").err
+
+
+def test_what_cannot_be_fetched_cannot_be_proved(tmp_path: Path) -> None:
+    chart = "apiVersion: v2\nname: basehub\nversion: 0.1.0\ndependencies:\n"
+    chart += "  - {name: remote, version: 1.0.0, repository: 'http://127.0.0.1:9/'}\n"
+    said = World(tmp_path, {"helm-charts/basehub/Chart.yaml": chart}).check("reef")
+    assert said.code == 1
+    assert "Cannot be proved: reef/coral, reef/lagoon, reef/ocean, reef/staging: " in said.out
+    assert "0 of 4 hubs" in said.out
+
+
+def test_a_difference_is_shown(tmp_path: Path) -> None:
+    """A template that looks at where its chart stands: the one thing that a replicate cannot have as it was."""
+    template = "kind: ConfigMap\nmetadata: {name: where}\ndata:\n  deps: {{ .Chart.Dependencies | toJson | quote }}\n"
+    world = World(tmp_path, {"helm-charts/basehub/templates/where.yaml": template})
+    said = world.check("reef", "ocean")
+    assert said.code == 1
+    assert "ConfigMap where: changed" in said.out
+    assert "file://../jupyterhub" in said.out
+
+
+def test_stand_ins_for_secrets_are_told_of_and_no_key_is_needed(tmp_path: Path) -> None:
+    world = World(tmp_path, helm_chart_values_files=[SEALED.rsplit("/", 1)[-1], "ocean.values.yaml"])
+    world.encrypt(SEALED, SECRET)
+    said = world.check("reef", "ocean")
+    assert said.code == 0, said
+    assert f"Encrypted, so both sides had the same stand-ins: {SEALED}" in said.out
+    world.write(SEALED, SECRET)
+    assert "named a secret, but not encrypted" in world.check("reef", "ocean").out
+
+
+# What is in it
+
+
+def test_the_directory_knows_this_hub_only(tmp_path: Path) -> None:
+    world = World(tmp_path, {OCEAN: COMMENTED}, display_name="Ocean sciences")
+    said = world.take("--vendor")
+    assert said.code == 0, said
+    assert said.out.startswith("reef/ocean is now in ")
+    names = re.compile(r"reef(?!\.example)|atoll|staging|coral|lagoon|motu|config/clusters|helm-charts|cluster\.yaml")
+    for file in world.out.rglob("*"):
+        found = names.search(str(file.relative_to(world.out)))
+        assert not found, file
+        if file.is_file() and "chart/" not in str(file) and "values/" not in str(file):
+            text = file.read_text()
+            assert str(world.root) not in text
+            assert not (hit := names.search(text)), f"{file}: {hit}"
+    assert (world.out / "values" / "01-ocean.values.yaml").read_text() == COMMENTED
+    assert os.access(world.out / "deploy.sh", os.X_OK)
+    assert os.access(world.out / "check.sh", os.X_OK)
+    readme = world.text("README.md")
+    assert readme.startswith("# Ocean sciences\n")
+    assert "https://ocean.reef.example.org/" in readme
+
+
+def test_files_called_after_others_are_not_here(tmp_path: Path) -> None:
+    world = World(tmp_path, helm_chart_values_files=["staging.values.yaml", "reef.yaml", "ocean.values.yaml"])
+    world.write(f"{REEF}/reef.yaml", "motd: by the cluster\n")
+    out = world.taken()
+    assert sorted(file.name for file in (out / "values").iterdir()) == [
+        "01-values.yaml",
+        "02-values.yaml",
+        "03-ocean.values.yaml",
+    ]
+
+
+def test_only_a_new_or_empty_folder_is_filled_and_nothing_is_half_done(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.out.mkdir()
+    world.taken()
+    before = sorted(file.name for file in tmp_path.iterdir())
+    refused = world.take()
+    assert refused.code == 1
+    assert "is not empty" in refused.err
+    world.out = tmp_path / "new" / "out"
+    world.write(OCEAN, "a: [\n")
+    assert world.take().code == 1
+    assert not (tmp_path / "new").exists()
+    assert sorted(file.name for file in tmp_path.iterdir()) == before
+
+
+def test_charts_that_are_named_by_path_stand_inside(tmp_path: Path) -> None:
+    ignored = {"helm-charts/basehub/.helmignore": "*.txt\n", "helm-charts/basehub/notes.txt": "of the fleet\n"}
+    outer = {
+        "helm-charts/daskhub/Chart.yaml": OUTER,
+        "helm-charts/daskhub/values.yaml": "basehub: {motd: from above}\n",
+        "helm-charts/daskhub/notes.txt": "kept\n",
+    }
+    world = World(tmp_path, {**ignored, **outer, OCEAN: "basehub: {motd: mine}\n"}, helm_chart="daskhub")
+    out = world.taken()
+    assert world.text("chart/Chart.yaml") == OUTER.replace('"file://../basehub"', '""')
+    assert (out / "chart" / "charts" / "basehub" / "charts" / "jupyterhub" / "Chart.yaml").is_file()
+    assert sorted(file.name for file in out.rglob("notes.txt")) == ["notes.txt"]
+    assert configmap(world.render(), "motd")["motd"] == "mine"
+    assert world.check("reef", "ocean").code == 0
+
+
+def test_a_chart_override_is_the_chart(tmp_path: Path) -> None:
+    override = "apiVersion: v2\nname: basehub\nversion: 0.9.0\n"  # without the hub's own chart
+    world = World(tmp_path, {f"{REEF}/special.yaml": override}, chart_override="special.yaml")
+    world.taken()
+    assert world.text("chart/Chart.yaml") == override
+    assert "kind: Deployment" not in world.render().out
+    assert world.check("reef", "ocean").code == 0
+
+
+def test_computed_values_are_plain_yaml_in_their_place(tmp_path: Path) -> None:
+    settings = "jsonnet: {chart_values: values.jsonnet, ext_vars: {HUB: hub.name, DOMAIN: hub.domain}}\n"
+    more = {
+        "deployer.yaml": settings,
+        "helm-charts/basehub/values.jsonnet": "{motd: 'chart of ' + std.extVar('HUB'), all: import 'all.libsonnet'}",
+        "helm-charts/basehub/all.libsonnet": "{n: 1}",
+        f"{REEF}/ocean.jsonnet": "{motd: std.extVar('DOMAIN'), yes: 'yes', n: '1e3', text: 'a\\nb\\n', empty: {}}",
+    }
+    world = World(tmp_path, more, helm_chart_values_files=["ocean.jsonnet", "ocean.values.yaml"])
+    out = world.taken()
+    assert sorted(file.name for file in (out / "values").iterdir()) == [
+        "00-chart.computed.yaml",
+        "01-ocean.computed.yaml",
+        "02-ocean.values.yaml",
+    ]
+    assert 'motd: "chart of ocean"\n' in world.text("values/00-chart.computed.yaml")
+    assert "text: |\n  a\n  b\n" in world.text("values/01-ocean.computed.yaml")
+    assert not list(out.rglob("*sonnet"))
+    assert configmap(world.render(), "motd")["motd"] == "ocean.reef.example.org"
+    assert world.check().code == 0
+
+
+def test_custom_resource_definitions_come_along(tmp_path: Path) -> None:
+    crd = "kind: CustomResourceDefinition\nmetadata: {name: x}\n"
+    world = World(tmp_path, {"deployer.yaml": "crds: {basehub: [crds/x.yaml]}\n", "crds/x.yaml": crd})
+    world.taken()
+    assert world.text("crds/00.yaml") == crd
+    applied = "kubectl apply --server-side --force-conflicts --filename crds/00.yaml\n"
+    assert applied in world.text("deploy.sh")
+
+
+def test_what_is_upgraded_is_what_is_rendered(tmp_path: Path) -> None:
+    """The two commands of deploy.sh have the same chart and the same values, in the same order."""
+    world = World(tmp_path, helm_chart_values_files=["staging.values.yaml", "ocean.values.yaml"])
+    world.taken()
+    script = world.text("deploy.sh").replace("\\\n", " ")
+    given = [re.findall(r"--values (\S+)", line) for line in script.splitlines() if "--values" in line]
+    assert given == [["values/01-values.yaml", "values/02-ocean.values.yaml"]] * 2
+
+
+# Secrets
+
+
+@pytest.fixture
+def sealed(tmp_path: Path) -> World:
+    """The encrypted file stands between two plain ones, and sets what is above and below it."""
+    given = ["staging.values.yaml", "enc-ocean.secret.values.yaml", "ocean.values.yaml"]
+    more = {f"{REEF}/staging.values.yaml": "motd: low\niniPassword: low\n", OCEAN: "motd: high\n"}
+    world = World(tmp_path, more, helm_chart_values_files=given)
+    world.encrypt(SEALED, "# a comment\nmotd: planted-0123456789\niniPassword: planted-0123456789\nn: 1\nlist: [a]\n")
+    return world
+
+
+def test_secrets_are_asked_about(sealed: World) -> None:
+    said = sealed.take()
+    assert said.code == 1
+    assert SEALED in said.err
+    assert "--recipient KEY" in said.err
+    assert "--without-secrets" in said.err
+    both = sealed.take("--without-secrets", "--recipient", sealed.key.recipient)
+    assert "do not go together" in both.err
+    assert "neither an age key" in sealed.take("--recipient", "me@example.org").err
+    cannot = sealed.take("--recipient", sealed.key.recipient, SOPS_AGE_KEY=make_age_key().secret)
+    assert "cannot be decrypted here" in cannot.err
+    assert not sealed.out.exists()
+
+
+def test_secrets_are_for_the_recipient_alone(sealed: World) -> None:
+    theirs, others = make_age_key(), make_age_key()
+    ours = {"SOPS_AGE_KEY": sealed.key.secret, "SOPS_AGE_RECIPIENTS": others.recipient}
+    sealed.taken("--recipient", theirs.recipient, **ours)
+    text = sealed.text("values/02-ocean.secret.values.yaml")
+    assert "planted" not in text
+    assert re.findall(r"recipient: (\S+)", text) == [theirs.recipient]
+    found = configmap(sealed.render("sops", SOPS_AGE_KEY=theirs.secret), "motd")
+    assert found["motd"] == "high"
+    assert "planted-0123456789" in found["settings.ini"]
+    refused = sealed.render("sops", SOPS_AGE_KEY=sealed.key.secret)
+    assert refused.code != 0
+    assert not refused.out
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_secrets_that_are_left_out_are_provided_later(sealed: World, encrypted: bool) -> None:
+    said = sealed.take("--without-secrets")
+    path = "values/02-ocean.secret.values.yaml"
+    assert f"to be provided in {path}: motd, iniPassword, n, list[0]" in said.out
+    assert "`iniPassword`" in sealed.text("README.md")
+    assert "ENC[" not in sealed.text(path)
+    refused = sealed.render()
+    assert refused.code == 1
+    assert f"{path}: still to be filled in" in refused.err
+    lines = [line.removeprefix("# ") for line in sealed.text(path).split("#\n", 1)[1].splitlines()]
+    assert lines[:2] == ["motd:", "iniPassword:"]
+    (sealed.out / path).write_text("\n".join([f"{line} mine" if line[-1] == ":" else line for line in lines]))
+    key = make_age_key()
+    if encrypted:
+        shutil.copy(sealed.out / path, sealed.root / "x.yaml")
+        sealed.encrypt("x.yaml", sealed.text(path), key)
+        shutil.copy(sealed.root / "x.yaml", sealed.out / path)
+    found = configmap(sealed.render(*(["sops"] if encrypted else []), SOPS_AGE_KEY=key.secret), "motd")
+    assert found["motd"] == "high"
+    assert "password = mine" in found["settings.ini"]
+
+
+@pytest.mark.parametrize("how", ["recipient", "without"])
+def test_a_domain_that_is_not_public_stays_so(tmp_path: Path, how: str) -> None:
+    more = {"deployer.yaml": "jsonnet: {ext_vars: {D: hub.domain}}\n", f"{REEF}/o.jsonnet": "{motd: std.extVar('D')}"}
+    keys = {"domain_override_file": "enc-domain.secret.yaml", "helm_chart_values_files": ["o.jsonnet"]}
+    world = World(tmp_path, more, **keys)
+    world.encrypt(f"{REEF}/enc-domain.secret.yaml", "domain: hidden.example.org\n")
+    if how == "recipient":
+        world.taken("--recipient", world.key.recipient, SOPS_AGE_KEY=world.key.secret)
+        found = configmap(world.render("sops", SOPS_AGE_KEY=world.key.secret), "motd")
+        assert found["motd"] == "hidden.example.org"
+    else:
+        said = world.take("--without-secrets")
+        assert "the hub's domain" in said.out
+        assert "write the domain" in world.render().err
+        path = world.out / "values" / "01-o.computed.yaml"
+        path.write_text(path.read_text().replace("to-be-provided.invalid", "new.example.org"))
+        assert configmap(world.render(), "motd")["motd"] == "new.example.org"
+    for file in world.out.rglob("*"):
+        assert file.is_dir() or "hidden.example.org" not in file.read_text()
+    assert world.check("reef", "ocean").code == 0
+
+
+# Charts from elsewhere
+
+
+def remote(url: str, version: str = ">=1.0.0") -> dict[str, str]:
+    """A chart that depends on one beside it, which depends on one from a repository."""
+    inner = (
+        f"apiVersion: v2\nname: basehub\nversion: 0.1.0\ndependencies:\n  - name: remote\n    version: '{version}'\n"
+    )
+    return {
+        "helm-charts/daskhub/Chart.yaml": OUTER
+        + f"  - {{name: remote, alias: two, version: 1.0.0, repository: '{url}'}}\n",
+        "helm-charts/basehub/Chart.yaml": f"{inner}    repository: {url}\n",
+    }
+
+
+def test_vendored_charts_need_no_network(tmp_path: Path, repository: Repository) -> None:  # noqa: F811
+    world = World(tmp_path, remote(repository.url), helm_chart="daskhub")
+    out = world.taken("--vendor")
+    assert sorted(str(file.relative_to(out)) for file in out.rglob("*.tgz")) == [
+        "chart/charts/basehub/charts/remote-1.1.0.tgz",
+        "chart/charts/remote-1.0.0.tgz",
+    ]
+    repository.asked.clear()
+    assert world.render().out.count("# Source: daskhub/charts/") > 2
+    assert repository.asked == []
+    assert "helm dependency" not in world.text("deploy.sh")
+    assert world.check("reef", "ocean").code == 0
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_charts_that_are_not_vendored_are_fetched_as_locked(
+    tmp_path: Path,
+    repository: Repository,  # noqa: F811
+    locked: bool,
+) -> None:
+    world = World(tmp_path, remote(repository.url, "1.0.0" if locked else ">=1.0.0"), helm_chart="daskhub")
+    charts = world.root / "helm-charts"
+    if locked:  # locks that Helm itself wrote; then one range is widened, and the lock holds
+        for name in ("basehub", "daskhub"):
+            repository.helm("dependency", "update", str(charts / name))
+            shutil.rmtree(charts / name / "charts")
+    out = world.taken()
+    assert (out / "chart" / "Chart.lock").exists() is locked
+    assert not list(out.rglob("*.tgz"))
+    said = world.render()
+    assert said.code == 0, said
+    version = "1.0.0" if locked else "1.1.0"
+    assert (out / "chart" / "charts" / "basehub" / "charts" / f"remote-{version}.tgz").is_file()
+    assert "file://" not in "".join(file.read_text() for file in out.rglob("Chart.*"))
+
+
+def test_a_stale_lock_stays_stale(tmp_path: Path, repository: Repository) -> None:  # noqa: F811
+    world = World(tmp_path, remote(repository.url, "1.0.0"), helm_chart="daskhub")
+    charts = world.root / "helm-charts"
+    for name in ("basehub", "daskhub"):
+        repository.helm("dependency", "update", str(charts / name))
+        shutil.rmtree(charts / name / "charts")
+    chart = charts / "daskhub" / "Chart.yaml"
+    chart.write_text(chart.read_text().replace("alias: two, ", ""))
+    world.taken()
+    assert "out of sync" in world.render().err
+    assert "does not fit" in world.check("reef", "ocean").out
