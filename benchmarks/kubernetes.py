@@ -26,10 +26,11 @@ import psutil
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "tests"), str(HERE.parent / "tests" / "kubernetes")]
 
-from chart_repository import chart_repository  # noqa: E402
 from control_plane import ControlPlane  # noqa: E402
 from kube_cluster import KubeCluster  # noqa: E402
 from kube_fleet import KubeFleet, slow, write_charts  # noqa: E402
+
+from chart_repository import chart_repository  # noqa: E402
 
 PODS = 3.0  # seconds until a pod is ready
 

@@ -88,10 +88,10 @@ def reef(**more: dict[str, str]) -> dict[str, str]:
 
 
 @functools.cache
-def helm_folder() -> Path:
+def helm_folder(tool: str = "helm3") -> Path:
     """The folder of the real helm: built once, else the one on PATH. Skips where neither can be; fails in CI."""
     if shutil.which("go"):
-        build = [str(ROOT / "tools" / "build"), "helm3"]
+        build = [str(ROOT / "tools" / "build"), tool]
         return Path(subprocess.run(build, capture_output=True, check=True, text=True).stdout.strip())
     if found := shutil.which("helm"):
         return Path(found).parent

@@ -9,6 +9,7 @@ import pytest
 from fleet_world import World
 from jsonschema import Draft202012Validator
 
+from deployer.fleet.chart_options import BEGIN, END
 from deployer.fleet.helm_yaml import load
 
 
@@ -59,3 +60,43 @@ def test_a_new_fleet_has_them_and_nothing_is_wrong_with_it(world: World, tmp_pat
         pointed = file.read_text().splitlines()[0].partition("$schema=")[2]
         schema = json.loads((file.parent / pointed).read_text())
         assert Draft202012Validator(schema).is_valid(load(file.read_bytes(), file.name).data)
+
+
+SCHEMA = {
+    "properties": {
+        "a": {
+            "type": "object",
+            "description": "What a | is.",
+            "properties": {"b": {"type": ["string", "null"], "description": "What\n b is."}, "own": {"type": "string"}},
+        },
+        "many": {"type": "array", "description": "A long one."},
+    }
+}
+README = f"# c\n\nfirst\n\n{BEGIN}\nold\n{END}\n\nlast\n"
+TABLE = """\
+| key | type | default | meaning |
+|---|---|---|---|
+| `a` | map |  | What a \\| is. |
+| `a.b` | text | `"x"` | What b is. |
+| `many` | list | see values.yaml | A long one. |
+"""
+
+
+def test_tables_of_options_in_the_readmes_of_charts(world: World) -> None:
+    world.run("schema", "--write")
+    world.write("helm-charts/c/values.schema.json", json.dumps(SCHEMA))
+    world.write("helm-charts/c/values.yaml", json.dumps({"a": {"b": "x"}, "many": ["0123456789"] * 9}))
+    world.write("helm-charts/c/README.md", README)
+    world.write("helm-charts/without-a-place/values.schema.json", "{")
+    world.write("helm-charts/without-a-place/README.md", "# Nothing to fill in\n")
+    old = world.run("schema", "--check")
+    assert old.code == 1
+    assert old.err.startswith("deployer: helm-charts/c/README.md: is not what ")
+    assert "values.schema.json" in old.err
+    assert world.run("schema", "--check", "cluster").code == 0
+    assert "wrote helm-charts/c/README.md" in world.run("schema", "--write").out
+    made = (world.root / "helm-charts/c/README.md").read_text()
+    assert made == README.replace("old\n", f"\n{TABLE}\n")
+    assert world.run("schema", "--check") == (0, "", "")
+    world.write("helm-charts/c/values.schema.json", "{")
+    assert "helm-charts/c/values.schema.json:1:2: not JSON" in world.run("schema", "--check").err

@@ -9,10 +9,11 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from chart_repository import chart_repository
 from control_plane import ControlPlane
 from kube_cluster import KubeCluster
 from kube_fleet import KubeFleet, write_charts
+
+from chart_repository import chart_repository
 
 GIVEN = "KUBERNETES_TEST_KUBECONFIG"  # kubeconfigs of real clusters, to be used instead of our own
 

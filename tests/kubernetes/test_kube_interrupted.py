@@ -8,9 +8,10 @@ from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from chart_repository import STAND_INS
 from control_plane import wait_until
 from kube_fleet import finished, slow
+
+from chart_repository import STAND_INS
 
 pytestmark = pytest.mark.kubernetes
 CALM = {"succeeded", "unchanged"}

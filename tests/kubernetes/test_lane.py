@@ -11,8 +11,9 @@ from itertools import count
 
 import psutil
 import pytest
-from chart_repository import STAND_INS
 from control_plane import HERE, wait_until
+
+from chart_repository import STAND_INS
 
 pytestmark = pytest.mark.kubernetes
 CHART = str(STAND_INS / "jupyterhub")

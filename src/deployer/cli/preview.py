@@ -13,10 +13,11 @@ from collections import Counter
 
 from deployer.cli.context import Context
 from deployer.cli.names import one_release
+from deployer.cli.wiring import local_settings
 from deployer.errors import EXIT_OK
 from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import is_encrypted
-from deployer.targets.local.treatments import Treated, Treatment, explain, notices
+from deployer.targets.local.treatments import Treated, Treatment, notices
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -32,14 +33,14 @@ def run(args: argparse.Namespace, context: Context) -> int:
         if is_encrypted(path):
             print(f"{path}: encrypted, so not looked at", file=sys.stderr)
     values = context.fleet.hub_values(release, encrypted="skip")
-    treated = explain(values)
+    treated = local_settings(context.fleet, release)
     if args.format == "json":
         print(json.dumps([{"key": one.path, "becomes": one.treatment, "note": one.note} for one in treated], indent=2))
     elif args.explain:
         _show(treated)
     else:
         print(_summary(release.id, treated))
-        for notice in notices(values):
+        for notice in notices(values, treated):
             print(f"  {notice}")
     return EXIT_OK
 

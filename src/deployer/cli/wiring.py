@@ -12,12 +12,14 @@ from deployer.errors import DeployerError
 from deployer.fleet.cluster import Local, Provider
 from deployer.fleet.ids import Level, ReleaseId
 from deployer.fleet.repository import Fleet, Release, load_fleet, raise_all
+from deployer.fleet.values import at, without
 from deployer.health.check import HealthChecker
 from deployer.plan.model import Plan
 from deployer.targets.helm.desired import Desired as KubernetesDesired
 from deployer.targets.helm.target import HelmTarget
 from deployer.targets.local.desired import Desired
 from deployer.targets.local.target import LocalTarget
+from deployer.targets.local.treatments import Treated, around, counts, explain
 
 
 def local_target(context: Context, cluster: str) -> LocalTarget:
@@ -92,6 +94,7 @@ def desired(context: Context, release: ReleaseId) -> Desired:
     found = context.fleet.release(release)
     values = context.fleet.hub_values(found) if found.hub else context.fleet.values(found)
     domain = found.hub.domain if found.hub else ""
+    notices = counts(local_settings(context.fleet, found)) if found.hub else ()
     return Desired(
         cluster=release.cluster,
         name=release.name,
@@ -101,7 +104,20 @@ def desired(context: Context, release: ReleaseId) -> Desired:
         digest=context.inputs.inputs(found).digest,
         source_revision=context.revision,
         health=_level(found),
+        notices=notices,
     )
+
+
+def local_settings(fleet: Fleet, release: Release) -> tuple[Treated, ...]:
+    """What becomes on this machine of each setting of a hub; encrypted files are not looked at.
+
+    :raises FleetError: its values cannot be read.
+    """
+    values, defaults = fleet.values(release, encrypted="skip"), fleet.chart_defaults(release)
+    path = fleet.charts.hub_values_path(release.chart, release.chart_override) or ()
+    chart = fleet.charts.get(release.chart, release.chart_override).name
+    beside = without(values, path) if path else {}
+    return (*explain(at(values, path), at(defaults, path)), *around(beside, defaults, chart))
 
 
 def take_inputs(context: Context, releases: Iterable[ReleaseId]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from deployer.errors import FleetError, Place
@@ -58,6 +58,14 @@ def read_values(tree: Tree, path: str) -> Values:
             "values must be a map of keys", Place(path, 1), "Start with `jupyterhub:` or another chart's name."
         )
     return document.data
+
+
+def without(values: Mapping[str, Any], path: Sequence[str]) -> Values:
+    """A copy of the maps along a path of keys, with nothing at its end."""
+    head, *rest = path
+    left = {key: value for key, value in values.items() if key != head}
+    inner = values.get(head)
+    return {**left, head: without(inner, rest)} if rest and isinstance(inner, dict) else left
 
 
 def at(values: Mapping[str, Any], path: Iterable[str]) -> Values:

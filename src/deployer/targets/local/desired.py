@@ -15,7 +15,7 @@ class Desired:
 
     ``values`` are the effective values of the chart's ``jupyterhub`` section; for support, support's own. ``digest``
     is that of all the release's inputs: where it is the same, nothing changed. ``source_revision`` is the commit that
-    the values come from, "" where the work tree differs from it.
+    the values come from, "" where the work tree differs from it. ``notices`` say what of them has no effect here.
     """
 
     cluster: str
@@ -26,6 +26,7 @@ class Desired:
     digest: str = ""
     source_revision: str = ""
     health: str = "user"
+    notices: tuple[str, ...] = ()
 
     @property
     def id(self) -> ReleaseId:

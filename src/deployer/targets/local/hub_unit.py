@@ -16,7 +16,7 @@ import psutil
 from deployer.errors import TargetError
 from deployer.plan.ports import Control
 from deployer.process import redact
-from deployer.targets.local import configuration, database, ports, proxy, treatments
+from deployer.targets.local import configuration, database, ports, proxy
 from deployer.targets.local.configuration import base_url
 from deployer.targets.local.context import HubContext
 from deployer.targets.local.daemon import Daemon, end, marked
@@ -165,7 +165,7 @@ class HubUnit:
         except TargetError as error:
             error.message = redact(error.message, self.secrets().values())
             raise
-        return (*configuration.read_notices(context.report_path), *treatments.counts(values))
+        return configuration.read_notices(context.report_path)
 
     def _stop_hub(self) -> None:
         """End the hub alone; the services that it managed go too where it could not end them itself."""

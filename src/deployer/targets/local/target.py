@@ -90,7 +90,9 @@ class LocalTarget:
         with self._at_work(release, control):
             self._folder(release).retired.unlink(missing_ok=True)
             upgrader = self._upgrader(release, control, desired)
-            return self._finished(release, upgrader.upgrade(desired, rollout, force=force))
+            done = upgrader.upgrade(desired, rollout, force=force)
+            told = (*done.notices, *desired.notices) if done.changed else done.notices
+            return self._finished(release, replace(done, notices=told))
 
     def confirm(self, release: ReleaseId, revision: int) -> None:
         with self._at_work(release, Control(MENDING)):

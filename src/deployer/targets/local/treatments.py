@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
+from deployer.fleet.effective import look
 from deployer.targets.local.chart import (
     CHART_VERSION,
     DEFAULTS,
@@ -26,8 +27,10 @@ from deployer.targets.local.chart import (
     REPLACED_LOGINS,
     TABLE,
 )
-from deployer.targets.local.lookup import Values, merged, section, setting
+from deployer.targets.local.lookup import Values, lookup, merged, section, setting
 from deployer.targets.local.snippets import needs_kubernetes
+
+NO_VALUES: Values = {}
 
 
 class Treatment(StrEnum):
@@ -68,21 +71,44 @@ def with_defaults(values: Values) -> dict[str, Any]:
     return merged(DEFAULTS, values)
 
 
-def explain(values: Values) -> tuple[Treated, ...]:
-    """What becomes of each key that ``values`` (of the ``jupyterhub`` section) set, sorted; null sets nothing."""
-    return tuple(sorted(_explain(values, ()), key=lambda treated: treated.path))
+def explain(values: Values, defaults: Values = NO_VALUES) -> tuple[Treated, ...]:
+    """What becomes of each key that ``values`` (of the ``jupyterhub`` section) set, sorted; null sets nothing.
+
+    What only Kubernetes can give is left out where the fleet's own chart has it among its ``defaults``: nobody who
+    wrote the hub's values asked for it.
+    """
+    usual = {
+        treated.path
+        for treated in _explain(defaults, ())
+        if _is_kubernetes(treated) and lookup(values, treated.path) == lookup(defaults, treated.path)
+    }
+    found = (treated for treated in _explain(values, ()) if treated.path not in usual)
+    return tuple(sorted(found, key=lambda treated: treated.path))
 
 
-def notices(values: Values) -> tuple[str, ...]:
-    """What the one who deploys should know, one line each."""
-    skipped = _skipped(explain(values))
+def around(values: Values, defaults: Values, chart: str) -> tuple[Treated, ...]:
+    """The keys that ``values`` set beside the hub chart's own, for the ``chart`` of the fleet around it."""
+    found = (path for path, value in _leaves(values, ()) if value is not None and look(defaults, path) != value)
+    return tuple(Treated(".".join(path), Treatment.KUBERNETES, f"of the chart {chart}") for path in sorted(found))
+
+
+def _leaves(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(node, Mapping) and (node or not path):
+        for key, value in node.items():
+            yield from _leaves(value, (*path, str(key)))
+    else:
+        yield path, node
+
+
+def notices(values: Values, treated: tuple[Treated, ...]) -> tuple[str, ...]:
+    """What the one who deploys should know, one line each; ``treated`` are the settings as explained."""
+    skipped = _skipped(treated)
     named = (f"not run, for they need Kubernetes: {', '.join(skipped)}",) if skipped else ()
-    return (*_login_notices(values), *named, *counts(values))
+    return (*_login_notices(values), *named, *counts(treated))
 
 
-def counts(values: Values) -> tuple[str, ...]:
+def counts(treated: tuple[Treated, ...]) -> tuple[str, ...]:
     """How many settings have no effect here, one line for each reason; snippets among them."""
-    treated = explain(values)
     number, snippets = Counter(each.treatment for each in treated), len(_skipped(treated))
     some = f", {snippets} of them {'a snippet' if snippets == 1 else 'snippets'}," if snippets else ""
     lines = (
@@ -261,5 +287,5 @@ def _maps(items: Any) -> Iterator[Mapping[str, Any]]:
 
 __all__ = [
     "CHART_VERSION", "LOCAL_LOGINS", "OWN_SETTINGS", "PROFILE_OVERRIDES", "REPLACED_LOGINS", "Treated", "Treatment",
-    "counts", "defaults", "explain", "markdown_table", "notices", "replaced_login", "table", "with_defaults",
+    "around", "counts", "defaults", "explain", "markdown_table", "notices", "replaced_login", "table", "with_defaults",
 ]  # fmt: skip

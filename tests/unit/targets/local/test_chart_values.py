@@ -105,8 +105,9 @@ def test_explained_key_by_key(values: dict[str, Any], told: list[tuple[str, str]
     ],
 )
 def test_notices(values: dict[str, Any], lines: list[str]) -> None:
-    assert list(treatments.notices(values)) == lines
-    assert list(treatments.counts(values)) == [line for line in lines if "--explain" in line]
+    treated = treatments.explain(values)
+    assert list(treatments.notices(values, treated)) == lines
+    assert list(treatments.counts(treated)) == [line for line in lines if "--explain" in line]
 
 
 @pytest.mark.parametrize(
@@ -125,3 +126,26 @@ def test_notices(values: dict[str, Any], lines: list[str]) -> None:
 def test_which_log_in_is_replaced(written: str, replaced: str) -> None:
     values = {"hub": {"config": {"JupyterHub": {"authenticator_class": written}}}}
     assert treatments.replaced_login(values) == replaced
+
+
+# What stands around the hub's values, and what the fleet's chart says by itself
+
+
+def test_what_the_chart_has_among_its_defaults_is_not_told_until_a_hub_says_otherwise() -> None:
+    defaults = {"hub": {"db": {"pvc": {"annotations": {"a.b/c": "d"}}}, "allowNamedServers": True}}
+    told = [treated.path for treated in treatments.explain(defaults, defaults)]
+    assert told == ["hub.allowNamedServers"]
+    changed = {"hub": {"db": {"pvc": {"annotations": {"a.b/c": "other"}}}, "allowNamedServers": True}}
+    told = [treated.path for treated in treatments.explain(changed, defaults)]
+    assert told == ["hub.allowNamedServers", "hub.db.pvc.annotations"]
+
+
+def test_what_stands_around_the_hub_s_values_is_for_kubernetes() -> None:
+    defaults = {"nfs": {"enabled": False, "pv": {"mountOptions": ["noatime"]}}}
+    values = {"nfs": {"enabled": True, "pv": {"mountOptions": ["noatime"], "serverIP": "10.0.0.2"}}, "more": None}
+    treated = treatments.around(values, defaults, "basehub")
+    assert [(one.path, one.note) for one in treated] == [
+        ("nfs.enabled", "of the chart basehub"),
+        ("nfs.pv.serverIP", "of the chart basehub"),
+    ]
+    assert treatments.counts(treated)[0].startswith("2 settings that only Kubernetes can give are not applied")

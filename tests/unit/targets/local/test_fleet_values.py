@@ -44,7 +44,7 @@ def test_every_hub_is_explained_with_no_key_unknown() -> None:
         if treated.treatment is Treatment.UNKNOWN
     }
     assert not unknown
-    assert any(notices(values) for _, values in hubs())
+    assert any(notices(values, explain(values)) for _, values in hubs())
 
 
 def test_every_hub_is_configured_or_refused_for_a_setting_of_its_own(tmp_path: Path) -> None:

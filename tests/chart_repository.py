@@ -10,11 +10,12 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import kube_tools
 import yaml
 
-STAND_INS = Path(__file__).parent / "charts"
-TEMPLATE = kube_tools.ROOT / "src" / "deployer" / "scaffold" / "template" / "base" / "helm-charts"
+from helm_world import ROOT, helm_folder
+
+STAND_INS = Path(__file__).parent / "kubernetes" / "charts"
+TEMPLATE = ROOT / "src" / "deployer" / "scaffold" / "template" / "base" / "helm-charts"
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -58,4 +59,4 @@ def _read(path: Path) -> dict:
 
 
 def _helm(*words: str) -> None:
-    subprocess.run([kube_tools.program("helm3"), *words], check=True, capture_output=True, timeout=60)
+    subprocess.run([helm_folder() / "helm", *words], check=True, capture_output=True, timeout=60)
