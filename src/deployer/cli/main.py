@@ -26,7 +26,7 @@ class Verb(NamedTuple):
 # The modules are imported when their verb is chosen: `deployer --help` must not wait for all of them.
 VERBS: Mapping[str, Verb] = {
     "init": Verb("init", "make a new fleet"),
-    "new": Verb("new", "make a new cluster"),
+    "new": Verb("new", "make a new cluster or hub"),
     "validate": Verb("validate", "say all that is wrong with the fleet"),
     "schema": Verb("schema", "the JSON Schema of cluster.yaml or deployer.yaml, for editors"),
     "plan": Verb("plan", "which releases a change touches, and why"),

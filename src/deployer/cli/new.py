@@ -14,7 +14,7 @@ from importlib import import_module
 
 from deployer.cli.context import Context
 
-WHAT = {"cluster": "new_cluster"}
+WHAT = {"cluster": "new_cluster", "hub": "new_hub"}
 
 
 def options(parser: argparse.ArgumentParser) -> None:

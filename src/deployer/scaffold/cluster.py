@@ -25,6 +25,7 @@ BLOCKS: Mapping[Provider, type] = {
 }
 COMMON = "common.values.yaml"  # what all hubs of a cluster list first
 SUPPORT_VALUES = "support.values.yaml"
+INGRESS_CLASS, ISSUER = "nginx", "letsencrypt-prod"  # as the chart support has them
 DOMAIN_KEY = "x-domain"  # below which the names of a cluster's hubs stand
 SHARE = "/export/homes"  # of an NFS server, where nothing else is said
 KUBECONFIG_FILE = "enc-kubeconfig.secret.yaml"
@@ -175,9 +176,20 @@ def _common_text(facts: ClusterFacts) -> str:
     return values_text(common_settings(facts), about)
 
 
+_INGRESS = (
+    Setting(("jupyterhub", "proxy", "service", "type"), "ClusterIP", "Users come through the cluster's ingress."),
+    Setting(("jupyterhub", "ingress", "ingressClassName"), INGRESS_CLASS),
+    Setting(
+        ("jupyterhub", "ingress", "annotations"),
+        {"cert-manager.io/cluster-issuer": ISSUER},
+        "Certificates are got, and renewed, by cert-manager.",
+    ),
+)
+
+
 def common_settings(facts: ClusterFacts) -> list[Setting]:
     """What the cluster gives to all its hubs, as values of the chart basehub."""
-    found = []
+    found = [] if facts.provider is Provider.LOCAL else list(_INGRESS)
     if facts.homes:
         found += [
             Setting(("nfs", "enabled"), value=True, why="Users' homes are on this server's share."),
