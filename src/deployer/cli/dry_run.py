@@ -8,9 +8,11 @@ from deployer.cli.context import Context
 from deployer.cli.selection import parse_releases
 from deployer.cli.wiring import targets
 from deployer.errors import EXIT_OK
+from deployer.fleet.ids import ReleaseId
 from deployer.plan.build import only as part_of
 from deployer.plan.model import Plan
 from deployer.targets.helm.target import HelmTarget
+from deployer.targets.local.target import LocalTarget
 
 
 def show(context: Context, plan: Plan, only: Sequence[str] | None) -> int:
@@ -25,12 +27,19 @@ def show(context: Context, plan: Plan, only: Sequence[str] | None) -> int:
         print("# Nothing to upgrade.")
     for release in part.releases:
         print(f"# {release.id} ({release.stage}): {'; '.join(reason.text for reason in release.reasons)}")
-        target = wired[release.id.cluster]
-        if isinstance(target, HelmTarget):
-            print(target.script(release.id))
-            continue
-        for step in target.steps(release.id):
-            print(f"#   {step.title}")
-            print(step.shell())
+        show_commands(wired[release.id.cluster], release.id)
         print()
     return EXIT_OK
+
+
+def show_commands(target: LocalTarget | HelmTarget, release: ReleaseId) -> None:
+    """Print what upgrades a release: a script that needs no deployer, or on this machine the processes.
+
+    :raises DeployerError: the fleet cannot be used.
+    """
+    if isinstance(target, HelmTarget):
+        print(target.script(release), end="")
+        return
+    for step in target.steps(release):
+        print(f"#   {step.title}")
+        print(step.shell())

@@ -47,6 +47,7 @@ VERBS: Mapping[str, Verb] = {
     "retire": Verb("retire", "take hubs out of service"),
     "shell": Verb("shell", "a shell with a cluster's credentials"),
     "secrets": Verb("secrets", "whether secrets are encrypted, and can be decrypted"),
+    "command": Verb("command", "the commands by which anyone could deploy a hub"),
     "replicate": Verb("replicate", "take a hub out of the fleet as plain files, or prove that each can go"),
     "down": Verb("down", "stop local hubs; what they hold stays"),
 }
