@@ -19,11 +19,12 @@ from deployer.fleet.cluster import (
     Hub,
     Kubeconfig,
     Local,
+    Owners,
     Support,
 )
 from deployer.fleet.findings import POLICY_RULES, RULES, Rule
 from deployer.fleet.schema import Key, keys_of
-from deployer.fleet.settings import Environments, HealthSettings, Identities, Jsonnet, Limits, Settings
+from deployer.fleet.settings import Environments, HealthSettings, Identities, Jsonnet, Limits, OwnersSettings, Settings
 from deployer.health.diagnose import Diagnosis
 from deployer.health.probe import SCOPES
 from deployer.rollout import wire
@@ -34,6 +35,7 @@ CLUSTER_MODELS: tuple[tuple[str, type], ...] = (
     ("", Cluster),
     ("support", Support),
     ("hubs[]", Hub),
+    ("hubs[].owners[]", Owners),
     ("gcp", Gcp),
     ("gcp.oidc", GcpOidc),
     ("aws", Aws),
@@ -48,6 +50,7 @@ SETTINGS_MODELS: tuple[tuple[str, type], ...] = (
     ("limits", Limits),
     ("jsonnet", Jsonnet),
     ("health", HealthSettings),
+    ("owners", OwnersSettings),
     ("oidc", Identities),
     ("oidc.gcp", GcpOidc),
     ("oidc.aws", AwsOidc),

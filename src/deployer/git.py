@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from deployer.errors import CommandError, FleetError, Place
-from deployer.fleet.tree import AbsentError, follow
+from deployer.fleet.tree import AbsentError, Differing, follow
 
 if TYPE_CHECKING:  # most plans by files need no git at all, and none of what runs it
     from deployer.process import Result
@@ -165,6 +165,20 @@ class Repository:
         untracked = self.git("ls-files", "--others", "--exclude-standard", "-z", "--", ".").raw
         return sorted({_text(name) for name in (tracked + untracked).split(b"\0") if name})
 
+    def contains(self, head: str, base: str) -> bool:
+        """Whether one commit is another, or has it in its history."""
+        return self.git("merge-base", "--is-ancestor", self.resolve(base), self.resolve(head), check=False).ok
+
+    def differing(self, base: str, head: str) -> list[Differing]:
+        """Every path of the whole repository in which two commits differ; a rename is a deletion and an addition.
+
+        :raises FleetError: no such revision.
+        """
+        words = ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-ext-diff", "--ignore-submodules=none"]
+        parts = self.git(*words, self.resolve(base), self.resolve(head)).raw.split(b"\0")
+        sides = zip(parts[::2], parts[1::2], strict=False)
+        return [_differing(said.decode().removeprefix(":").split(), _text(name), self.prefix) for said, name in sides]
+
     def ignored(self) -> frozenset[str]:
         """The paths below the folder that git ignores, folders with a slash at their end; none without a repository."""
         words = ["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z", "--", "."]
@@ -196,6 +210,11 @@ class Repository:
         """
         beside = None if changed is None else WorkTree(self.folder)
         return GitTree(self, self.resolve(revision), beside, frozenset(changed or ()))
+
+
+def _differing(modes: list[str], path: str, prefix: str) -> Differing:
+    inside = path.startswith(prefix)
+    return Differing(path.removeprefix(prefix) if inside else path, inside, *modes[:2])
 
 
 def _text(name: bytes) -> str:

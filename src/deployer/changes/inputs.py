@@ -31,7 +31,7 @@ from deployer.fleet.values import Values, merge, read_values
 # What Helm itself parses, in a chart and in those that are vendored below it.
 _PARSED = re.compile(r"(charts/[^/]+/)*(Chart\.yaml|Chart\.lock|requirements\.yaml|requirements\.lock|values\.ya?ml)")
 _UNREAD = frozenset({"README.md", IGNORE_FILE})
-_NO_INPUTS = frozenset({"at", "silence"})  # where an entry stands, and what is for `validate` alone
+_NO_INPUTS = frozenset({"at", "silence", "owners"})  # where an entry stands, and what makes no hub another
 _COMPUTING = (".jsonnet", ".libsonnet")
 # Of a lock file: when it was written says nothing about what it locks.
 MISSING = "missing"  # the content of a file that is not there

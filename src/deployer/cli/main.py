@@ -42,6 +42,7 @@ VERBS: Mapping[str, Verb] = {
     "filter-jobs": Verb("filter_jobs", "in a pipeline: which production hubs may go ahead"),
     "state": Verb("state", "in a pipeline: keep what was deployed, for the next plan"),
     "github": Verb("github", "in a workflow: labels, the plan's comment, one issue for a cluster"),
+    "owners": Verb("owners", "who may change what of a hub, and whether a change stays within it"),
     "workflow": Verb("workflow", "the fleet's workflows for GitHub Actions"),
     "unlock": Verb("unlock", "release a lock that was left behind"),
     "retire": Verb("retire", "take hubs out of service"),
@@ -55,7 +56,7 @@ VERBS: Mapping[str, Verb] = {
 EXIT_CODES = {
     0: "done, or nothing to do",
     1: "something that you can mend: the message says what and how",
-    2: "there is something to do (plan and status, with --exit-code)",
+    2: "there is something to do (plan and status, with --exit-code), or a change is not its author's (owners)",
     3: "some releases failed or were withheld",
     70: "a bug in the deployer: please send the report that it names",
     130: "interrupted",

@@ -139,6 +139,25 @@ class Support(Model):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Owners(Model):
+    """People of a hub's community, and what of it they may change."""
+
+    at: Path = ()
+    who: tuple[str, ...] = declare(
+        TEXTS, "GitHub users, and teams as `organisation/team`", example="[ada, our-org/ocean-leads]"
+    )
+    keys: tuple[str, ...] | None = declare(
+        TEXTS,
+        "keys of the hub's values, each with all below it; `*` is any one; by default `owners.keys` of deployer.yaml",
+        default=None,
+        example="[jupyterhub.singleuser.image]",
+    )
+    files: tuple[str, ...] = declare(
+        TEXTS, "files of the cluster's folder that no release reads, such as a README", default=()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hub(Model):
     """One JupyterHub: an entry under ``hubs:``, and its values files."""
 
@@ -164,6 +183,9 @@ class Hub(Model):
     )
     health: Level = declare(choice(Level), "the check after an upgrade", default=Level.USER)
     retire: bool = declare(FLAG, "take the hub out of service: it is uninstalled when asked for", default=False)
+    owners: tuple[Owners, ...] = declare(
+        models(Owners), "who of the hub's community may change what of it: see `deployer owners`", default=()
+    )
     silence: dict[str, str] = declare(
         TEXT_MAP,
         "rules of `deployer validate` that say nothing of this hub, each with the reason why",

@@ -73,6 +73,34 @@ class Environments(Model):
     checks: str = declare(TEXT, "of jobs that only look: the daily check", default="", example="checks")
 
 
+# What a community asks for most, and what can do no more harm than their users can.
+OWNED_KEYS = (
+    "jupyterhub.singleuser.image",
+    "jupyterhub.singleuser.profileList",
+    "jupyterhub.singleuser.defaultUrl",
+    "jupyterhub.hub.config.Authenticator.admin_users",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnersSettings(Model):
+    """Who owns what, where hubs have ``owners``."""
+
+    at: Path = ()
+    maintainers: tuple[str, ...] = declare(
+        TEXTS,
+        "GitHub users and teams who may change everything",
+        default=(),
+        example="[our-org/hub-engineers]",
+    )
+    keys: tuple[str, ...] | None = declare(
+        TEXTS,
+        "what owners may change where their entry names no keys; by default "
+        + ", ".join(f"`{key}`" for key in OWNED_KEYS),
+        default=None,
+    )
+
+
 class Lock(StrEnum):
     """How rollouts on different machines keep apart."""
 
@@ -118,6 +146,7 @@ class Settings(Model):
     environments: Environments = declare(
         model(Environments), "the environments of GitHub that the workflows' jobs run in", default=Environments()
     )
+    owners: OwnersSettings = declare(model(OwnersSettings), "who owns what", default=OwnersSettings())
     silence: dict[str, str] = declare(
         TEXT_MAP,
         "rules of `deployer validate` that say nothing in this fleet, each with the reason why",

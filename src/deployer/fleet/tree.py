@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from posixpath import dirname, join, normpath
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from deployer.errors import FleetError
 
@@ -36,6 +36,18 @@ class Tree(Protocol):
     def ignored(self, path: str) -> bool:
         """Whether what stands there only happens to: git ignores it, so no other clone has it."""
         ...
+
+
+class Differing(NamedTuple):
+    """A path that two trees do not have alike; with ``inside`` as the fleet names it, else from the repository's top.
+
+    Modes are git's, with ``000000`` where there is nothing.
+    """
+
+    path: str
+    inside: bool
+    before: str
+    after: str
 
 
 class AbsentError(FleetError):

@@ -13,6 +13,7 @@ from deployer.fleet.findings import Finding, finding, in_order, of_error
 from deployer.fleet.helm_yaml import Path
 from deployer.fleet.housekeeping import locks, secrets, unused
 from deployer.fleet.ids import ReleaseId, Stage
+from deployer.fleet.ownership import check_codeowners, check_owners
 from deployer.fleet.policy import policy
 from deployer.fleet.repository import Fleet, Release, is_encrypted
 from deployer.fleet.schema import TEXT, dotted, keys_of
@@ -60,6 +61,7 @@ class _Validation:
         for release in releases:
             yield from self.silences.of_hub(release, checked=release.id in self.checked)
         if not self.chosen:
+            yield from self.silences.kept(check_codeowners(self.fleet))
             yield from self._settings()
             yield from self.silences.of_fleet()
 
@@ -140,6 +142,7 @@ class _Checks:
             yield self._found("no-domain", hub.at, f"hub {hub.name} has no domain")
         yield from self._canaries(hub)
         yield from self._domain(hub)
+        yield from check_owners(self.fleet, self.folder, hub)
 
     def _canaries(self, hub: Hub) -> Iterator[Finding]:
         if hub.canary and hub.effective_stage is Stage.STAGING:

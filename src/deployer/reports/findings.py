@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from deployer.errors import Place
 from deployer.fleet.findings import RULES, Finding, Rule, Severity
 
 _SARIF = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -39,19 +40,19 @@ def row(finding: Finding) -> dict[str, Any]:
 
 def as_github(findings: Iterable[Finding]) -> str:
     """Workflow commands: GitHub shows each beside the line that it is about."""
-    return "".join(f"{_annotation(finding)}\n" for finding in findings)
+    return "".join(map(_annotation, findings))
 
 
 def _annotation(finding: Finding) -> str:
-    place = finding.place
-    given: Mapping[str, Any] = {
-        "file": place.path,
-        "line": place.line,
-        "col": place.column,
-        "title": f"{RULES[finding.rule].what} ({finding.rule})",
-    }
+    title = f"{RULES[finding.rule].what} ({finding.rule})"
+    return annotation(finding.severity, finding.place, title, _whole(finding))
+
+
+def annotation(severity: str, place: Place, title: str, text: str) -> str:
+    """A workflow command: GitHub shows the text beside the line that it is about."""
+    given: Mapping[str, Any] = {"file": place.path, "line": place.line, "col": place.column, "title": title}
     properties = ",".join(f"{name}={_property(str(value))}" for name, value in given.items() if value)
-    return f"::{finding.severity} {properties}::{_data(_whole(finding))}"
+    return f"::{severity} {properties}::{_data(text)}\n"
 
 
 def _data(text: str) -> str:
