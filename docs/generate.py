@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from deployer.cli.main import EXIT_CODES, VERBS, parser, verb_parser
+from deployer.fleet.chart_options import chart_table
+from deployer.fleet.charts import Charts
 from deployer.fleet.cluster import (
     Aws,
     AwsOidc,
@@ -25,11 +27,14 @@ from deployer.fleet.cluster import (
 from deployer.fleet.findings import POLICY_RULES, RULES, Rule
 from deployer.fleet.schema import Key, keys_of
 from deployer.fleet.settings import Environments, HealthSettings, Identities, Jsonnet, Limits, OwnersSettings, Settings
+from deployer.git import WorkTree
 from deployer.health.diagnose import Diagnosis
 from deployer.health.probe import SCOPES
 from deployer.rollout import wire
 from deployer.targets.local.treatments import CHART_VERSION, markdown_table, table
 
+# What every new fleet begins with.
+TEMPLATE = WorkTree(Path(__file__).parents[1] / "src" / "deployer" / "scaffold" / "template" / "base")
 # The models of a file, each with the path that its keys stand under.
 CLUSTER_MODELS: tuple[tuple[str, type], ...] = (
     ("", Cluster),
@@ -228,6 +233,21 @@ def _fields(kind: type) -> str:
     return ", ".join(f"`{field.name}`" for field in dataclasses.fields(kind))
 
 
+def chart_versions() -> str:
+    """What the charts of a new fleet depend on."""
+    charts = Charts(TEMPLATE)
+    rows = "\n".join(
+        f"| `{name}` | [{one.name}]({one.repository}) | {one.version} | {_switch(one.condition)} |"
+        for name in ("basehub", "support")
+        for one in charts.get(f"helm-charts/{name}").dependencies
+    )
+    return f"| chart | depends on | version | switched by |\n|---|---|---|---|\n{rows}\n"
+
+
+def _switch(condition: str) -> str:
+    return f"`{condition}`" if condition else "always there"
+
+
 def verb_table() -> str:
     rows = "\n".join(f"| [`{name}`](#deployer-{name}) | {verb.summary} |" for name, verb in VERBS.items())
     return f"| verb | what it does |\n|---|---|\n{rows}\n"
@@ -246,4 +266,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "scopes": scopes,
     "treatments": treatments,
     "events": events,
+    "chart-versions": chart_versions,
+    "basehub-options": lambda: chart_table(TEMPLATE, "helm-charts/basehub"),
+    "support-options": lambda: chart_table(TEMPLATE, "helm-charts/support"),
 }

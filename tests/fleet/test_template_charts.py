@@ -153,6 +153,10 @@ BASEHUB: dict[str, tuple[Values, Expected]] = {
         },
     ),
     "nfs.shareCreator.enabled": (merge([NFS, {"nfs": {"shareCreator": {"enabled": False}}}]), {JOB: None, VOLUME: {}}),
+    "nfs.enabled, of a hub that keeps no homes": (
+        merge([NFS, {"jupyterhub": {"singleuser": {"storage": {"type": "none"}}}}]),
+        {VOLUME: {}, CLAIM: {}},
+    ),
     "userServiceAccount.annotations": (
         AWS,
         {"ServiceAccount/user-sa": {("metadata", "annotations"): AWS["userServiceAccount"]["annotations"]}},
