@@ -61,13 +61,15 @@ test: $(VENV)/installed-dev tools  ## all tests: pure ones, git repositories, re
 	$(BIN)/python -m pytest $(PURE) -n 2 -q
 	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) lane-hubs lane-clusters
 
-# Both wait more than they compute, so they run side by side; what each says comes when it ends.
-.PHONY: lane-hubs lane-clusters
+# The first two wait more than they compute, so all run side by side; what each says comes when it ends.
+.PHONY: lane-hubs lane-clusters lane-plugin
 lane-hubs: $(VENV)/installed-dev
 	$(call lane,tests/local)
 lane-clusters: $(VENV)/installed-dev tools
 	$(call lane,tests/actions/test_workflow_runs.py)
 	$(call lane,tests/kubernetes)
+lane-plugin: $(VENV)/installed-dev
+	nice $(BIN)/nox --noxfile pytest-plugin/noxfile.py
 
 test-kubernetes: $(VENV)/installed-dev tools  ## the tests on Kubernetes: control planes on this machine, KWOK for nodes
 	$(call lane,tests/kubernetes)
@@ -83,13 +85,13 @@ endef
 test-fast: $(VENV)/installed-dev  ## the tests that start no hub
 	$(BIN)/python -m pytest $(PURE) -n 2 -q
 
-test-plugin:  ## the pytest plugin, on the corners of its versions
-	PYTHON=$(PYTHON) pytest-plugin/run-tests
+test-plugin: lane-plugin  ## the pytest plugin, on the corners of its versions
 
 lint: $(VENV)/installed-dev  ## format, rules, types, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file pytest-plugin/pyproject.toml
 	$(MAKE) docs
 
 format: $(VENV)/installed-dev  ## mend what the formatter can

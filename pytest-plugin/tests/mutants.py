@@ -106,6 +106,14 @@ class KeepsTheFirstTarget(InProcessProxy):
         await super().add_route(routespec, new, data)
 
 
+@breaks(PROXIES, "test_second_start")
+class RefusesSecondStart(InProcessProxy):
+    async def start(self):
+        if self._server is not None:
+            raise RuntimeError("it runs")
+        await super().start()
+
+
 @breaks(PROXIES, "test_deleted_route_stops_serving")
 class ServesDeletedRoutes(InProcessProxy):
     def __init__(self, **kwargs):

@@ -28,6 +28,9 @@ def _chp() -> list[str]:
 class TestConfigurableHTTPProxy(ProxyContract):
     proxy_class = "configurable-http-proxy"
     proxy_config = {"command": _chp()}
+    known_failures = {
+        "test_second_start": "it takes the process that it started itself for another hub's, and gives up"
+    }
 
     def add_foreign_route(self, hub, spec, target):
         proxy = hub.app.proxy

@@ -191,7 +191,7 @@ def test_xdist(pytester):
             hub_user.spawn()
         """,
     )
-    result = pytester.runpytest_subprocess("-n", "2", "-W", "ignore", "-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess("-n", "1", "-W", "ignore", "-p", "no:cacheprovider")
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["*left behind by hubs under test*", "gw*: process *: sleep 601"])
     assert result.ret == pytest.ExitCode.TESTS_FAILED

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jinja2.bccache import Bucket, BytecodeCache
 from jupyterhub import crypto, orm
 from jupyterhub.app import JupyterHub
 from jupyterhub.spawner import Spawner
@@ -32,6 +33,22 @@ try:  # JupyterHub 6 has an HTTP client of its own, JupyterHub 5 uses tornado's
 except ImportError:
     JupyterHubHTTPClient = None
 
+
+class Templates(BytecodeCache):
+    """Pages as the first hub of this process compiled them, which takes most of the time of a first request."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._code:
+            bucket.bytecode_from_string(self._code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+_TEMPLATES = Templates()
 # Starting a hub configures classes that all hubs of a process share; one at a time does.
 STARTING = threading.Lock()
 # How many hubs run in a loop: two in one loop have one HTTP client.
@@ -55,6 +72,10 @@ class HubApp(JupyterHub):
     @default("log_level")
     def _log_level_of_tests(self) -> int:
         return logging.INFO
+
+    @default("jinja_environment_options")
+    def _shared_templates(self) -> dict[str, Any]:
+        return {"bytecode_cache": _TEMPLATES}
 
     def _configure_logging(self) -> None:
         """Traitlets would install handlers for the whole process: ours are the test's."""
@@ -117,7 +138,8 @@ class HubApp(JupyterHub):
         """Everything that JupyterHub's own ``stop`` does before it stops the event loop, waited for."""
         if self.http_server:
             self.http_server.stop()
-        for periodic in [*self._periodic_callbacks.values(), getattr(self, "metrics_collector", None)]:
+        periodics = getattr(self, "_periodic_callbacks", {})  # JupyterHub 4 keeps none of them
+        for periodic in [*periodics.values(), getattr(self, "metrics_collector", None)]:
             if periodic is not None:
                 periodic.stop()
         checker = getattr(getattr(self, "proxy", None), "_check_running_callback", None)

@@ -287,7 +287,7 @@ class Hub(BaseHub):
         """A browser in which this user (made, if need be) is logged in, whatever the authenticator."""
         client = self.client()
         self.call(self.people.add, username)
-        _give_cookie(client, self.call(self.people.login_cookie, username), self.url)
+        _give_cookies(client, self.call(self.people.login_cookies, username), self.url)
         client.username = username
         client.get("hub/home")
         return client
@@ -343,14 +343,15 @@ class InlineHub(BaseHub):
         """A browser in which this user (made, if need be) is logged in, whatever the authenticator."""
         client = self.client()
         self.people.add(username)
-        _give_cookie(client, self.people.login_cookie(username), self.url)
+        _give_cookies(client, self.people.login_cookies(username), self.url)
         client.username = username
         return client
 
 
-def _give_cookie(client: httpx.Client | httpx.AsyncClient, cookie: tuple[str, str, str], url: str) -> None:
-    name, value, path = cookie
-    client.cookies.set(name, value, domain=urlsplit(url).hostname or "", path=path)
+def _give_cookies(client: httpx.Client | httpx.AsyncClient, cookies: list[tuple[str, str, str]], url: str) -> None:
+    host = urlsplit(url).hostname or ""
+    for name, value, path in cookies:
+        client.cookies.set(name, value, domain=host, path=path)
 
 
 async def _awaited(work: Awaitable[T]) -> T:

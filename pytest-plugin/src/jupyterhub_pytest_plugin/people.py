@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from jupyterhub import orm, roles
@@ -70,9 +71,12 @@ class People:
         token: str = user.new_api_token(note="made for a test", **limits)
         return token
 
-    def login_cookie(self, name: str) -> tuple[str, str, str]:
-        """Name, value and path of the cookie that the hub sets when this user logs in."""
+    def login_cookies(self, name: str) -> list[tuple[str, str, str]]:
+        """Name, value and path of the cookies that the hub sets when this user logs in."""
         user = self.add(name)
-        cookie = self.app.hub.cookie_name
-        value = create_signed_value(self.app.cookie_secret, cookie, user.cookie_id).decode()
-        return cookie, value, self.app.hub.base_url
+        hub = self.app.hub
+        value = create_signed_value(self.app.cookie_secret, hub.cookie_name, user.cookie_id).decode()
+        return [
+            (hub.cookie_name, value, hub.base_url),
+            ("jupyterhub-session-id", secrets.token_hex(16), str(self.app.base_url)),
+        ]

@@ -14,6 +14,7 @@ class TestTraefikFileProxy(ProxyContract):
     } | {
         "test_host_is_refused_without_subdomains": "any route is accepted: it does not look at host_routing",
         "test_path_is_refused_with_subdomains": "any route is accepted: it does not look at host_routing",
+        "test_second_start": "a second traefik finds the port taken, and the first is forgotten",
         "test_internal_ssl": "traefik is not told of the hub's certificates, and refuses them",
     }
 

@@ -10,6 +10,7 @@ class TestContract(ProxyContract):
 
     proxy_class = CountingProxy
     proxy_config = {"command": chp_command()}
+    known_failures = {"test_second_start": "configurable-http-proxy's: it takes its own process for another hub's"}
 
 
 @pytest.fixture(scope="module")

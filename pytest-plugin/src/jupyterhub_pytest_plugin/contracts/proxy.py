@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpx
@@ -498,6 +499,20 @@ class ProxyContract(Contract):
         router.close()
 
     @relies_on(API)
+    def test_second_start(self, contract_hubs: Callable[..., Hub]) -> None:
+        """start() of a proxy that runs is harmless: it serves on, and one stop() ends it."""
+        hub = contract_hubs()
+        address, proxy = hub.connect_address, hub.app.proxy
+        with _ended_at_last(proxy):
+            hub.run(_maybe(proxy.start))
+            hub.run(proxy.restore_routes())
+            router = Router(hub)
+            router.expect("/hub/login", "hub")
+            router.close()
+            hub.run(_stopped(proxy))
+            eventually(lambda: _assert(refuses(address)))
+
+    @relies_on(API)
     def test_ends_with_the_hub(self, contract_hubs: Callable[..., Hub]) -> None:
         """A proxy that the hub started ends with it."""
         hub = contract_hubs()
@@ -577,6 +592,20 @@ class ProxyContract(Contract):
 
 def _assert(value: bool) -> None:
     assert value
+
+
+@contextmanager
+def _ended_at_last(proxy: Any) -> Iterator[None]:
+    """What a proxy forgets when it starts once more is not left to the machine."""
+    from jupyterhub_pytest_plugin.app import proxy_processes
+
+    first = proxy_processes(proxy)
+    try:
+        yield
+    finally:
+        for process in first:
+            process.kill()
+            process.wait(10)
 
 
 async def _maybe(function: Callable[[], Any]) -> None:
