@@ -96,6 +96,17 @@ def test_a_plan_of_other_inputs_is_refused(local: World, how: str) -> None:
     assert local.run("deploy", "--plan", "plan.json", "--dry-run", "--force").code == 0
 
 
+def test_a_plan_of_an_uncommitted_edit_knows_what_it_was_made_of(local: World) -> None:
+    local.write(VALUES, "jupyterhub: {cull: {enabled: false}}\n")
+    assert local.run("plan", "--all", "--save", "plan.json").code == 0
+    local.write("README.md", "more\n")
+    assert local.run("deploy", "--plan", "plan.json", "--dry-run").code == 0
+    local.write(VALUES, "jupyterhub: {cull: {enabled: true}}\n")
+    said = local.run("deploy", "--plan", "plan.json", "--dry-run")
+    assert said.code == 1
+    assert "inputs changed since the plan was made: reef/ocean\n" in said.err
+
+
 def test_a_commit_that_changes_no_input_leaves_the_plan_good(local: World) -> None:
     assert local.run("plan", "--all", "--save", "plan.json").code == 0
     local.write("README.md", "more\n")

@@ -136,6 +136,8 @@ def test_encrypted_values_keep_a_release_in_the_plan_unless_they_are_the_same_an
     world.write(OCEAN, UNUSED)
     said = world.run("plan", "--since", world.base, "--exact", "--format", "json")
     assert '"dropped": []' in said.out
+    why = "it has encrypted values, which cannot be decrypted here"
+    assert json.loads(said.out)["not_rendered"] == [{"cluster": "reef", "hub": "ocean", "reason": why}]
     assert said.err == (
         "deployer: stays planned, for it cannot be rendered: "
         "reef/ocean: it has encrypted values, which cannot be decrypted here\n"

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from deployer.changes.reasons import Reason, Rule
 from deployer.errors import DeployerError
 from deployer.fleet.ids import SUPPORT, ReleaseId, Stage
-from deployer.plan.model import Plan, PlannedRelease
+from deployer.plan.model import Noted, Plan, PlannedRelease
 from deployer.reports.github import MAX_JOBS, lines, outputs
 from deployer.reports.markdown import LIMIT, MARKER, code, plan_comment
+from deployer.reports.terminal import show_rows
 
 ODD = st.text(max_size=30) | st.sampled_from(
     ["@team", "<script>alert(1)</script>", "| a | b |", "`x`", "</code>@all", "[x](http://e.org)", "#1", "www.e.org",
@@ -97,6 +98,18 @@ def test_alike_releases_are_one_row() -> None:
 
 def test_an_empty_plan() -> None:
     assert plan_comment(Plan()) == f"{MARKER}\n### Nothing to upgrade.\n"
+
+
+def test_the_comment_says_what_renders_the_same() -> None:
+    gone = Plan(dropped=(Noted(ReleaseId("reef", "ocean"), "renders the same"),))
+    assert f"\nDropped: renders the same: {code('reef/ocean')}\n" in plan_comment(gone)
+
+
+def test_a_table_for_a_program_ends_where_its_text_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    show_rows(("hub", "why"), [("ocean", "because"), ("a-much-longer-name", "")])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines[2:]] == [["ocean", "because"], ["a-much-longer-name"]]
+    assert all(line == line.rstrip() for line in lines)
     assert outputs(Plan()) == {
         "support-and-staging-jobs": "[]", "prod-hub-jobs": "[]", "has-changes": "false",
         "has-support-or-staging": "false", "has-production": "false", "clusters": "[]", "retired": "[]",

@@ -80,7 +80,8 @@ def _show(rollout: str, record: RolloutRecord, form: str) -> None:
 
 
 def _about(detail: dict[str, Any]) -> str:
-    parts = [detail["cause"], f"revision {detail['revision']}" if detail["revision"] else "", detail["url"]]
+    took = "" if detail["seconds"] is None else f"{detail['seconds']:.0f} s"
+    parts = [took, detail["cause"], f"revision {detail['revision']}" if detail["revision"] else "", detail["url"]]
     text = "  ".join(part for part in parts if part)
     return f"  {text}" if text else ""
 

@@ -14,6 +14,7 @@ import argparse
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from deployer.cli import selection
@@ -71,9 +72,23 @@ def run(args: argparse.Namespace, context: Context) -> int:
         args.outdated = args.outdated or not (args.files or any(ways) or args.files_from is not None or args.label)
         plan = selection.selected_plan(args, context, args.files, revision=bool(args.save) or args.format == "json")
     if args.save:
+        plan = _with_digests(plan, context)
         save(args.save, codec.dumps(plan))
     _show(plan, args.format, context)
     return EXIT_CHANGES if args.exit_code and plan else EXIT_OK
+
+
+def _with_digests(plan: Plan, context: Context) -> Plan:
+    """Where no commit says what was planned, each release says what it was made of."""
+    if plan.revision:
+        return plan
+    inputs = context.inputs
+    return replace(
+        plan,
+        releases=tuple(
+            replace(one, digest=inputs.inputs(context.fleet.release(one.id)).digest) for one in plan.releases
+        ),
+    )
 
 
 def _show(plan: Plan, form: str, context: Context) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from deployer.changes.paths import Reasons
 from deployer.cli.context import Context
 from deployer.errors import DeployerError, FleetError
 from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet, load_fleet
-from deployer.plan.model import Dropped
+from deployer.plan.model import Noted, Plan
 
 if TYPE_CHECKING:  # plans that render nothing must not wait for what renders
     from deployer.render.manifests import NotRendered, Pair
@@ -41,20 +42,30 @@ def check(args: argparse.Namespace) -> None:
         raise DeployerError("--exact compares with a revision", hint="Add --since REV.")
 
 
-def exact(args: argparse.Namespace, context: Context, reasons: Reasons) -> tuple[Reasons, tuple[Dropped, ...]]:
-    """The releases whose manifests differ, or cannot be compared here (said aloud), and those that were dropped."""
+class Exact(NamedTuple):
+    """What rendering leaves of a plan: the releases that differ or may differ, those that do not, and who may."""
+
+    reasons: Reasons
+    dropped: tuple[Noted, ...] = ()
+    not_rendered: tuple[Noted, ...] = ()
+
+
+def exact(args: argparse.Namespace, context: Context, reasons: Reasons) -> Exact:
+    """Drop the releases whose manifests are the same; what cannot be compared here stays, said aloud."""
     from deployer.render.manifests import NotRendered
 
     try:
         before = load_fleet(context.repository.at(args.since))
     except FleetError:
-        return reasons, ()  # said already: the plan is by paths then
+        return Exact(reasons)  # said already: the plan is by paths then
     comparable = [release for release in reasons if _is_at_the_same_place(release, before, context.fleet)]
     pairs = rendered_pairs(args, context, comparable, before)
-    say_unrendered({release: pair.reason for release, pair in pairs.items() if isinstance(pair, NotRendered)})
+    unsure = {release: pair.reason for release, pair in pairs.items() if isinstance(pair, NotRendered)}
+    say_unrendered(unsure)
     same = {release for release, pair in pairs.items() if not isinstance(pair, NotRendered) and pair.equal}
     kept = {release: why for release, why in reasons.items() if release not in same}
-    return kept, tuple(Dropped(release, RENDERS_THE_SAME) for release in sorted(same))
+    dropped = tuple(Noted(release, RENDERS_THE_SAME) for release in sorted(same))
+    return Exact(kept, dropped, tuple(Noted(*one) for one in sorted(unsure.items())))
 
 
 def rendered_pairs(
@@ -89,7 +100,7 @@ def say_unrendered(unrendered: dict[ReleaseId, str]) -> None:
             print(f"deployer: stays planned, for it cannot be rendered: {line}", file=sys.stderr)
 
 
-def without_planned(dropped: Iterable[Dropped], planned: Iterable[ReleaseId]) -> tuple[Dropped, ...]:
-    """A canary that is brought along after all was not dropped."""
-    kept = frozenset(planned)
-    return tuple(one for one in dropped if one.id not in kept)
+def noted(plan: Plan, found: Exact) -> Plan:
+    """The plan with what rendering says of it; a canary that is brought along after all was not dropped."""
+    dropped = tuple(one for one in found.dropped if one.id not in plan.by_id)
+    return replace(plan, dropped=dropped, not_rendered=tuple(one for one in found.not_rendered if one.id in plan.by_id))

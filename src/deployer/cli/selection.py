@@ -7,7 +7,6 @@ import difflib
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from posixpath import join, normpath
 from typing import TYPE_CHECKING
@@ -76,12 +75,12 @@ def selected_plan(
     rendering.check(options)
     fleet = context.fleet
     reasons, before = _reasons(options, context, files)
-    reasons, dropped = rendering.exact(options, context, reasons) if options.exact else (reasons, ())
+    found = rendering.exact(options, context, reasons) if options.exact else rendering.Exact(reasons)
     given = [*options.label, *_labels(options)]
     _warn_of_unknown(given)
-    labelled = apply_labels(fleet, reasons, given)
+    labelled = apply_labels(fleet, found.reasons, given)
     plan = build_plan(fleet, labelled, before=before, revision=context.revision if revision else "")
-    return replace(plan, dropped=rendering.without_planned(dropped, plan.by_id)) if dropped else plan
+    return rendering.noted(plan, found)
 
 
 def _reasons(

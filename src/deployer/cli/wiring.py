@@ -140,19 +140,28 @@ def take_inputs(context: Context, releases: Iterable[ReleaseId]) -> None:
 
 
 def check_unchanged(context: Context, plan: Plan) -> None:
-    """See that the releases are made of what they were when the plan was made, as far as the plan's commit tells.
+    """See that the releases are made of what they were when the plan was made: by its commit, or by its digests.
 
     :raises DeployerError: the inputs of some differ; or that commit is not here, so that nobody can tell.
     """
-    if plan.revision in {"", context.revision}:
+    if plan.revision and plan.revision == context.revision:
         return
-    then = InputReader(load_fleet(context.repository.at(plan.revision)))
-    differ = [one for one in sorted(plan.by_id) if _digest(context, one) != _digest_then(then, one)]
+    then = _digests_then(context, plan)
+    differ = [one for one, digest in sorted(then.items()) if _digest(context, one) != digest]
     if differ:
+        at = f" (at {plan.revision[:12]})" if plan.revision else ""
         raise DeployerError(
-            f"inputs changed since the plan was made (at {plan.revision[:12]}): {', '.join(map(str, differ))}",
+            f"inputs changed since the plan was made{at}: {', '.join(map(str, differ))}",
             hint="Make it anew with: deployer plan … --save plan.json (or, to carry it out all the same: --force)",
         )
+
+
+def _digests_then(context: Context, plan: Plan) -> dict[ReleaseId, str]:
+    """What each release was made of; those of which a plan says nothing are left out."""
+    if not plan.revision:
+        return {one.id: one.digest for one in plan.releases if one.digest}
+    then = InputReader(load_fleet(context.repository.at(plan.revision)))
+    return {one: _digest_then(then, one) for one in plan.by_id}
 
 
 def _digest_then(then: InputReader, release: ReleaseId) -> str:

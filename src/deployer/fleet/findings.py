@@ -120,6 +120,20 @@ _STRUCTURE = (
         may_be_silenced=True,
     ),
     Rule(
+        "values-file-twice",
+        _W,
+        "a release lists a values file twice",
+        "The first of the two does nothing, or its place is not the one that counts.",
+        "Keep it where it should win.",
+    ),
+    Rule(
+        "no-cluster-yaml",
+        _W,
+        "a folder of values files beside the clusters has no cluster.yaml",
+        "It looks like a cluster, and nothing of it is deployed.",
+        "Add its cluster.yaml, or remove it.",
+    ),
+    Rule(
         "no-chart-lock",
         _W,
         "a chart depends on a range of versions from outside, with no Chart.lock",

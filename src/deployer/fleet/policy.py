@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import product
 from typing import Any, NamedTuple
 
 from deployer.fleet.cluster import Provider
@@ -134,10 +135,21 @@ def _latest(hub: HubView) -> Iterator[Hit]:
         tag = look(hub.values, (part, "image", "tag"))
         if tag == "latest":
             yield Hit((part, "image", "tag"), f"image {look(hub.values, (part, 'image', 'name'))!s} has no fixed tag")
+    for path, image in _beside(hub):
+        if isinstance(image, str) and _moves(image):
+            yield Hit(path, f"image {image} has no fixed tag")
     for path, profile in hub.profiles:
         for key, image in _images(profile):
             if isinstance(image, str) and _moves(image):
                 yield Hit((*path, *key), f"image {image} has no fixed tag")
+
+
+def _beside(hub: HubView) -> Iterator[tuple[Path, Any]]:
+    """Images of the containers that stand beside the hub's and the users' own, or run before them."""
+    for part, kind in product(("hub", "singleuser"), ("initContainers", "extraContainers")):
+        given = look(hub.values, (part, kind))
+        for index, container in enumerate(given if isinstance(given, list) else ()):
+            yield (part, kind, index, "image"), look(container, ("image",))
 
 
 def _images(profile: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:

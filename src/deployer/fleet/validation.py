@@ -11,7 +11,7 @@ from deployer.fleet.cluster import LABEL, Cluster, Hub, Provider
 from deployer.fleet.effective import Effective, look
 from deployer.fleet.findings import Finding, finding, in_order, of_error
 from deployer.fleet.helm_yaml import Path
-from deployer.fleet.housekeeping import locks, secrets, unused
+from deployer.fleet.housekeeping import locks, no_clusters, secrets, unused
 from deployer.fleet.ids import ReleaseId, Stage
 from deployer.fleet.ownership import check_codeowners, check_owners
 from deployer.fleet.policy import policy
@@ -62,6 +62,7 @@ class _Validation:
             yield from self.silences.of_hub(release, checked=release.id in self.checked)
         if not self.chosen:
             yield from self.silences.kept(check_codeowners(self.fleet))
+            yield from no_clusters(self.fleet)
             yield from self._settings()
             yield from self.silences.of_fleet()
 
@@ -180,6 +181,11 @@ def _files(fleet: Fleet, release: Release) -> Iterator[Finding]:
         if path and not fleet.tree.is_file(path):
             message = f"no such file: {path}"
             yield finding("missing-file", document.place(key), dotted(key), message, release=release.id)
+    for index, path in enumerate(release.values_files):
+        if path in release.values_files[:index]:
+            key = (*at, "helm_chart_values_files", index)
+            message = f"listed before: {path}"
+            yield finding("values-file-twice", document.place(key), dotted(key), message, release=release.id)
 
 
 def _chart(fleet: Fleet, release: Release) -> list[Finding]:

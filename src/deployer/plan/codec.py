@@ -1,8 +1,8 @@
 """Plans as JSON: what ``plan --format json`` prints, ``--save`` writes and ``deploy --plan`` reads.
 
 The documented part is ``releases`` (cluster, hub or null for support, stage, provider, reasons as text),
-``retired`` and ``dropped`` (cluster, hub, reason); the other keys are what carrying it out needs. The same plan gives
-the same bytes.
+``retired``, and with ``--exact`` ``dropped`` and ``not_rendered`` (cluster, hub, reason); the other keys are what
+carrying it out needs. The same plan gives the same bytes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 from deployer.changes.reasons import Reason, Rule
 from deployer.errors import DeployerError, Place
 from deployer.fleet.ids import SUPPORT, ReleaseId, Stage
-from deployer.plan.model import Dropped, Plan, PlannedRelease
+from deployer.plan.model import Noted, Plan, PlannedRelease
 
 VERSION = 1
 
@@ -29,6 +29,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "releases": [_release_to_json(release) for release in sorted(plan.releases, key=lambda one: one.order)],
         "retired": [_id_to_json(release) for release in sorted(plan.retired)],
         "dropped": [_id_to_json(one.id) | {"reason": one.reason} for one in sorted(plan.dropped)],
+        "not_rendered": [_id_to_json(one.id) | {"reason": one.reason} for one in sorted(plan.not_rendered)],
         "revision": plan.revision,
         "version": VERSION,
     }
@@ -76,6 +77,7 @@ def _release_to_json(release: PlannedRelease) -> dict[str, Any]:
         "reasons": [reason.text for reason in reasons],
         "canaries": [str(canary) for canary in sorted(release.canaries)],
         "why": [{"rule": one.rule.value, "text": one.text, "files": list(one.files)} for one in reasons],
+        **({"digest": release.digest} if release.digest else {}),
     }
 
 
@@ -93,9 +95,9 @@ class _Reader:
         retired = self.list_of(whole, "retired", "", self.id) if "retired" in whole else ()
         self.check_unique(releases)
         revision = self.text(whole, "revision", "") if "revision" in whole else ""
-        dropped = self.list_of(whole, "dropped", "", self.dropped) if "dropped" in whole else ()
+        dropped, unsure = (self.noted_in(whole, key) for key in ("dropped", "not_rendered"))
         ordered = tuple(sorted(releases, key=lambda one: one.order))
-        return Plan(ordered, tuple(sorted(retired)), revision, tuple(sorted(dropped)))
+        return Plan(ordered, tuple(sorted(retired)), revision, dropped, unsure)
 
     def release(self, data: object, at: str) -> PlannedRelease:
         entry, name = self.table(data, at), self.id(data, at)
@@ -106,7 +108,8 @@ class _Reader:
         for canary in canaries:
             if canary.cluster != name.cluster:
                 self.fail(f"{at}.canaries", f"{canary} is of another cluster than {name}")
-        return PlannedRelease(name, stage, self.text(entry, "provider", at), self.reasons(entry, at), canaries)
+        digest = self.text(entry, "digest", at) if "digest" in entry else ""
+        return PlannedRelease(name, stage, self.text(entry, "provider", at), self.reasons(entry, at), canaries, digest)
 
     def reasons(self, entry: Mapping[str, Any], at: str) -> tuple[Reason, ...]:
         if "why" in entry:
@@ -123,8 +126,11 @@ class _Reader:
         hub = self.string(entry["hub"], f"{at}.hub") if entry.get("hub") is not None else SUPPORT
         return self.parsed(f"{self.text(entry, 'cluster', at)}/{hub}", at)
 
-    def dropped(self, data: object, at: str) -> Dropped:
-        return Dropped(self.id(data, at), self.text(self.table(data, at), "reason", at))
+    def noted_in(self, whole: Mapping[str, Any], key: str) -> tuple[Noted, ...]:
+        return tuple(sorted(self.list_of(whole, key, "", self.noted))) if key in whole else ()
+
+    def noted(self, data: object, at: str) -> Noted:
+        return Noted(self.id(data, at), self.text(self.table(data, at), "reason", at))
 
     def canary(self, data: object, at: str) -> ReleaseId:
         return self.parsed(self.string(data, at), at)

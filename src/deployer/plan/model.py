@@ -13,13 +13,17 @@ from deployer.fleet.ids import ReleaseId, Stage
 
 @dataclass(frozen=True, slots=True)
 class PlannedRelease:
-    """A release to upgrade. ``canaries`` are the hubs that it stands behind, in the plan or not."""
+    """A release to upgrade. ``canaries`` are the hubs that it stands behind, in the plan or not.
+
+    ``digest`` is that of its inputs, where no commit tells what they were when the plan was made; else "".
+    """
 
     id: ReleaseId
     stage: Stage
     provider: str
     reasons: tuple[Reason, ...]
     canaries: tuple[ReleaseId, ...] = ()
+    digest: str = ""
 
     @property
     def order(self) -> tuple[str, int, str]:
@@ -27,8 +31,8 @@ class PlannedRelease:
         return self.id.cluster, self.stage.rank, self.id.name
 
 
-class Dropped(NamedTuple):
-    """A release that differs and is not in the plan all the same, and why."""
+class Noted(NamedTuple):
+    """A release of which there is something to say beside the plan: why it is not in it, or why it still is."""
 
     id: ReleaseId
     reason: str
@@ -39,13 +43,15 @@ class Plan:
     """The releases to upgrade, sorted by :attr:`PlannedRelease.order`, and what is gone from the fleet.
 
     ``revision`` is the commit that was planned, "" where the work tree differs from it or git is not in use.
-    ``dropped`` are those that need no upgrade although their inputs differ (``--exact``), sorted.
+    ``dropped`` are those that need no upgrade although their inputs differ (``--exact``), and ``not_rendered`` those
+    that nobody could tell this of, which stay planned; both sorted.
     """
 
     releases: tuple[PlannedRelease, ...] = ()
     retired: tuple[ReleaseId, ...] = ()
     revision: str = ""
-    dropped: tuple[Dropped, ...] = ()
+    dropped: tuple[Noted, ...] = ()
+    not_rendered: tuple[Noted, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.releases)

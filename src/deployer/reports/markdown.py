@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from deployer.fleet.masking import printable
 from deployer.plan.model import Plan, PlannedRelease
-from deployer.reports.words import plan_summary
+from deployer.reports.words import dropped, plan_summary
 
 LIMIT = 65_536  # characters of a comment on GitHub
 MARKER = "<!-- deployer plan -->"  # by which the comment is found again, to be replaced
@@ -22,7 +22,8 @@ _SPECIAL = re.compile(r"[^\w ,./=→←…+%-]|(?<=www)\.|_")
 def plan_comment(plan: Plan, limit: int = LIMIT) -> str:
     """The comment; shorter than ``limit`` for any plan, if that is at least some thousands."""
     head = f"{MARKER}\n### {plan_summary(plan)}\n"
-    gone = f"\nRetired, and left alone: {_listed(plan.retired)}\n" if plan.retired else ""
+    gone = "".join(f"\nDropped: {reason}: {_listed(names)}\n" for reason, names in dropped(plan))
+    gone += f"\nRetired, and left alone: {_listed(plan.retired)}\n" if plan.retired else ""
     groups = _groups(plan.releases)
     if not groups:
         return head + gone

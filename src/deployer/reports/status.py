@@ -27,7 +27,7 @@ def show_status(found: Mapping[ReleaseId, tuple[Stage, Observation]], gone: Coll
             if seen.state is State.RUNNING and seen.url:
                 out.print(f"  {seen.url}", soft_wrap=True)
     else:
-        out.print(_table(found))
+        out.print_table(_table(found))
     for line in remarks(found, gone):
         out.print(line)
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from deployer.reports.board import SIGNS, sign
 from deployer.reports.progress import cause, clock
+from deployer.reports.terminal import Console
 from deployer.rollout.results import ReleaseResult, RolloutResult
 from deployer.rollout.states import Outcome
 
@@ -20,9 +20,12 @@ from deployer.rollout.states import Outcome
 def show_result(result: RolloutResult, out: Console) -> None:
     """Print what became of each release, where hubs are, each failure's cause and log, and the next command."""
     if result.releases:
-        out.print("", result_table(result), "", sep="\n")
+        out.print()
+        out.print_table(result_table(result))
+        out.print()
     if any(release.ended.url for release in _hubs(result)):
-        out.print(addresses(result), "", sep="\n")
+        out.print_table(addresses(result))
+        out.print()
     for line in notices(result.releases):
         out.print(Text(f"Note: {line}", style="dim"))
     for release in result.releases:

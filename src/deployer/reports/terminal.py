@@ -17,7 +17,7 @@ from deployer.fleet.ids import Stage
 from deployer.fleet.masking import printable
 from deployer.fleet.repository import CLUSTERS
 from deployer.plan.model import Plan, PlannedRelease
-from deployer.reports.words import plan_summary
+from deployer.reports.words import dropped, plan_summary
 
 STYLES = {Stage.SUPPORT: "magenta", Stage.STAGING: "yellow", Stage.PRODUCTION: "green"}
 
@@ -36,6 +36,16 @@ class Console(RichConsole):
         """
         raise BrokenPipeError
 
+    def print_table(self, table: Table) -> None:
+        """A table; where a file or a program takes it, without the blanks that fill its last column."""
+        if self.is_terminal:
+            self.print(table)
+            return
+        with self.capture() as taken:
+            self.print(table)
+        for line in taken.get().splitlines():
+            self.print(line.rstrip(), soft_wrap=True)
+
 
 def console() -> Console:
     """A console that honours NO_COLOR and the terminal's width; paths and names are never taken for markup."""
@@ -51,11 +61,9 @@ def show_plan(plan: Plan) -> None:
     if plan.releases and out.width < NARROW:
         out.print(plan_blocks(plan))
     elif plan.releases:
-        out.print(plan_table(plan))
-    if plan.dropped:
-        for reason in sorted({one.reason for one in plan.dropped}):
-            names = ", ".join(str(one.id) for one in plan.dropped if one.reason == reason)
-            out.print(Text(f"Dropped: {reason}: {names}", style="dim"))
+        out.print_table(plan_table(plan))
+    for reason, names in dropped(plan):
+        out.print(Text(f"Dropped: {reason}: {', '.join(map(str, names))}", style="dim"))
     if plan.retired:
         gone = ", ".join(map(str, plan.retired))
         out.print(Text(f"Retired, and left alone: {gone}", style="dim"))
@@ -69,7 +77,7 @@ def show_rows(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(header, overflow="fold", ratio=1)
     for row in rows:
         table.add_row(*row)
-    console().print(table)
+    console().print_table(table)
 
 
 def plan_table(plan: Plan) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from deployer.fleet.ids import Stage
+from deployer.fleet.ids import ReleaseId, Stage
 from deployer.plan.model import Plan
 
 
@@ -16,6 +16,12 @@ def plan_summary(plan: Plan) -> str:
     clusters = {release.id.cluster for release in plan.releases}
     parts = ", ".join(f"{stages[stage]} {stage}" for stage in Stage if stages[stage])
     return f"{count(len(plan.releases), 'release')} on {count(len(clusters), 'cluster')} to upgrade: {parts}."
+
+
+def dropped(plan: Plan) -> list[tuple[str, list[ReleaseId]]]:
+    """What ``--exact`` took out of the plan: each reason with its releases."""
+    reasons = sorted({one.reason for one in plan.dropped})
+    return [(reason, [one.id for one in plan.dropped if one.reason == reason]) for reason in reasons]
 
 
 def count(number: int, what: str) -> str:

@@ -77,6 +77,8 @@ NO_ORGS = {"allowed_organizations": []}
         ({"hub": {"image": {"tag": "latest"}}}, ["image-latest"]),
         (profiles(profile(image="a/b:latest"), limit="1G"), ["image-latest"]),
         (profiles(profile(image="registry:5000/a/b"), limit="1G"), ["image-latest"]),
+        ({"singleuser": {"initContainers": [{"image": "a/b"}, {"image": "a/b:1"}]}}, ["image-latest"]),
+        ({"hub": {"extraContainers": [{"image": "a/b:latest"}, "c"]}}, ["image-latest"]),
         (profiles(profile(image="a/b:2026.1"), profile(image="a@sha256:0"), profile(image="{value}"), limit="1G"), []),
         ({"cull": {"enabled": False}}, ["culling-off"]),
     ],
