@@ -10,7 +10,7 @@ from deployer.errors import DeployerError, Place
 from deployer.fleet.charts import Chart
 from deployer.fleet.findings import Finding, finding
 from deployer.fleet.helm_yaml import load
-from deployer.fleet.repository import CLUSTERS, TEMPLATES, Fleet, cluster_path
+from deployer.fleet.repository import CLUSTERS, TEMPLATES, Fleet, cluster_folders, cluster_path
 from deployer.fleet.tree import files_below
 
 # `enc-…`, `ocean.secret.values.yaml`, `my-secrets.yaml`; not the values of the operator called External Secrets.
@@ -72,7 +72,7 @@ def unused(fleet: Fleet, folder: str) -> Iterator[Finding]:
 def no_clusters(fleet: Fleet) -> Iterator[Finding]:
     """Folders beside the clusters that hold values files, none of which is read by anything."""
     used: set[str] | None = None
-    for folder in sorted({*fleet.tree.children(CLUSTERS)} - {*fleet.clusters, TEMPLATES}):
+    for folder in sorted({*fleet.tree.children(CLUSTERS)} - {*cluster_folders(fleet.tree), TEMPLATES}):
         path = f"{CLUSTERS}/{folder}"
         values = [one for one in files_below(fleet.tree, path) if _VALUES.fullmatch(one)]
         used = _used(fleet) if used is None else used
