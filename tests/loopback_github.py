@@ -27,6 +27,7 @@ class LoopbackGitHub:
     url: str = ""
     refuses: tuple[int, str] | None = None
     labels: list[str] = field(default_factory=list)  # of every pull request, merged or not
+    teams: dict[str, dict[str, str]] = field(default_factory=dict)  # members of each, with the state of each
     pulls: list[Object] = field(default_factory=list)
     issues: list[Object] = field(default_factory=list)
     comments: dict[int, list[Object]] = field(default_factory=dict)  # by the number of what they are on
@@ -40,6 +41,9 @@ class LoopbackGitHub:
         if self.refuses:
             return self.refuses[0], {"message": self.refuses[1]}
         words = path.removeprefix("/repos/test/fleet/").split("/")
+        if words[:2] == ["", "orgs"]:
+            state = self.teams.get(f"{words[2]}/{words[4]}", {}).get(words[6])
+            return (200, {"state": state}) if state else (404, {"message": "Not Found"})
         if method == "GET":
             found = self._read(words)
             if found is None:

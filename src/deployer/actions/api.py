@@ -35,7 +35,8 @@ class GitHub:
         headers |= {"Authorization": f"Bearer {token}"} if token else {}
         transport = httpx.HTTPTransport(retries=RETRIES)
         self._client = httpx.Client(headers=headers, timeout=TIMEOUT, transport=transport)
-        self._base = f"{api.rstrip('/')}/repos/{quote(repository)}"
+        self._api = api.rstrip("/")
+        self._base = f"{self._api}/repos/{quote(repository)}"
 
     @classmethod
     def of(cls, env: Mapping[str, str]) -> Self:
@@ -63,6 +64,15 @@ class GitHub:
         """Those of the merged pull requests that brought a commit."""
         found = self._list(f"commits/{quote(commit, safe='')}/pulls")
         return [str(label["name"]) for one in found if one.get("merged_at") for label in one["labels"]]
+
+    # Teams
+
+    def is_in_team(self, user: str, team: str) -> bool:
+        """Whether a user is in ``organisation/team``; False too where the token may not know."""
+        organisation, _, name = team.partition("/")
+        path = f"orgs/{quote(organisation)}/teams/{quote(name)}/memberships/{quote(user)}"
+        answer = self._ask("GET", f"{self._api}/{path}", missing=True)
+        return answer.is_success and answer.json().get("state") == "active"
 
     # One comment
 
@@ -115,7 +125,7 @@ class GitHub:
             answer = self._ask("GET", url)
             yield from _listed(answer)
             following = answer.links.get("next", {}).get("url")
-            if not following or not following.startswith(self._base.partition("/repos/")[0]):
+            if not following or not following.startswith(self._api):
                 return
             url = following
 
@@ -127,12 +137,13 @@ class GitHub:
             raise DeployerError(f"{method} {found.url}: no JSON in GitHub's answer") from None
         return sent
 
-    def _ask(self, method: str, url: str, data: Object | None = None) -> httpx.Response:
+    def _ask(self, method: str, url: str, data: Object | None = None, *, missing: bool = False) -> httpx.Response:
+        """GitHub's answer; with ``missing`` also that there is no such thing."""
         try:
             answer = self._client.request(method, url, json=data)
         except httpx.HTTPError as error:
             raise DeployerError(f"{method} {url}: GitHub does not answer: {error or type(error).__name__}") from None
-        if answer.is_success:
+        if answer.is_success or (missing and answer.status_code == httpx.codes.NOT_FOUND):
             return answer
         raise DeployerError(f"{method} {url}: GitHub answers {answer.status_code} {_why(answer)}", hint=_hint(answer))
 

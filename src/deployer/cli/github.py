@@ -2,6 +2,8 @@
 
   deployer github labels --pull-request N | --commit SHA
       print the labels of a pull request, or of the merged ones that brought a commit; one on each line
+  deployer github teams --user NAME
+      print NAME ORG/TEAM for each team that the fleet's `owners` name and that the user is in (--user may be repeated)
   deployer github comment --plan plan.json --commit SHA
       post the plan on each open pull request whose head is this commit, in place of the last such comment
   deployer github issue --title TEXT --body FILE [--well]
@@ -20,13 +22,15 @@ from deployer.cli.context import Context
 from deployer.cli.deploy import read_plan
 from deployer.errors import EXIT_OK, DeployerError
 from deployer.fleet.masking import printable
+from deployer.fleet.owners import everybody, is_team
 from deployer.reports.markdown import MARKER, plan_comment
 
 END = 30_000  # characters of what was said: its end tells most
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("act", choices=("labels", "comment", "issue"), metavar="ACT", help="labels, comment or issue")
+    parser.add_argument("act", choices=tuple(_ACTS), metavar="ACT", help=", ".join(_ACTS))
+    parser.add_argument("--user", action="append", default=[], metavar="NAME", help="teams: those of this user")
     parser.add_argument("--pull-request", type=int, metavar="N", help="labels: those of this pull request")
     parser.add_argument("--commit", metavar="SHA", help="the pull requests that brought it, or whose head it is")
     parser.add_argument("--plan", type=Path, metavar="FILE", help="comment: the plan")
@@ -37,12 +41,20 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
-    act = {"labels": _labels, "comment": _comment, "issue": _issue}[args.act]
     with GitHub.of(context.env) as github:
-        return act(args, github)
+        return _ACTS[args.act](args, github, context)
 
 
-def _labels(args: argparse.Namespace, github: GitHub) -> int:
+def _teams(args: argparse.Namespace, github: GitHub, context: Context) -> int:
+    teams = [name for name in everybody(context.fleet) if is_team(name)]
+    for user in dict.fromkeys(args.user):
+        for team in teams:
+            if github.is_in_team(user, team):
+                print(user, team)
+    return EXIT_OK
+
+
+def _labels(args: argparse.Namespace, github: GitHub, _context: Context) -> int:
     if (args.pull_request is None) == (args.commit is None):
         raise DeployerError("labels: --pull-request N or --commit SHA, one of them")
     number = args.pull_request
@@ -51,7 +63,7 @@ def _labels(args: argparse.Namespace, github: GitHub) -> int:
     return EXIT_OK
 
 
-def _comment(args: argparse.Namespace, github: GitHub) -> int:
+def _comment(args: argparse.Namespace, github: GitHub, _context: Context) -> int:
     if args.plan is None or not args.commit:
         raise DeployerError("comment: --plan FILE and --commit SHA are needed")
     # The plan is read and written anew: whatever else is in the file does not reach the comment.
@@ -61,7 +73,7 @@ def _comment(args: argparse.Namespace, github: GitHub) -> int:
     return EXIT_OK
 
 
-def _issue(args: argparse.Namespace, github: GitHub) -> int:
+def _issue(args: argparse.Namespace, github: GitHub, _context: Context) -> int:
     if not args.title or args.body is None:
         raise DeployerError("issue: --title TEXT and --body FILE are needed")
     if args.well:
@@ -80,3 +92,6 @@ def _shown(path: Path, url: str) -> str:
         raise DeployerError(f"--body {path}: {error.strerror}") from None
     lines = [f"    {printable(line)}" for line in text[-END:].splitlines()]
     return "\n".join([*([url, ""] if url else []), *lines, ""])
+
+
+_ACTS = {"labels": _labels, "teams": _teams, "comment": _comment, "issue": _issue}

@@ -62,6 +62,9 @@ def run(args: argparse.Namespace, context: Context) -> int:
         print(listing if args.format == "json" else reports.listing_as_text(context.fleet), end="")
         return EXIT_OK
     verdict = _judged(context, args.since, args.head, _authors(args))
+    if verdict is None:
+        print(f"Nobody owns anything at {args.since}, so there is nothing to keep to.", file=sys.stderr)
+        return EXIT_OK
     _show(verdict, args.format, context)
     return EXIT_CHANGES if verdict.outside else EXIT_OK
 
@@ -102,7 +105,8 @@ def _teams_from(path: Path) -> list[tuple[str, str]]:
     return found
 
 
-def _judged(context: Context, since: str, head: str, authors: list[Author]) -> Verdict:
+def _judged(context: Context, since: str, head: str, authors: list[Author]) -> Verdict | None:
+    """What becomes of the change; None where the fleet names neither owners nor maintainers yet."""
     repository = context.repository
     base, head_commit = repository.resolve(since), repository.resolve(head)
     if not repository.contains(head_commit, base):
@@ -111,6 +115,8 @@ def _judged(context: Context, since: str, head: str, authors: list[Author]) -> V
             hint=f"Merge it first (git merge {since}); in a pull request, look at GitHub's merge commit.",
         )
     before = load_fleet(repository.at(base))
+    if not codeowners.wanted(before):
+        return None
     changed = repository.differing(base, head_commit)
     try:
         after, unread = load_what_can_be(repository.at(head_commit))

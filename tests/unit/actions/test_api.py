@@ -9,6 +9,7 @@ import pytest
 from deployer.cli.main import main
 from deployer.reports.markdown import MARKER
 from loopback_github import BOT, DOWN, SOMEBODY, loopback_github
+from small_fleet import cluster, files, hub
 
 HEAD = "a" * 40
 NASTY = "it's $(touch pwned) `x` @team <img src=x> | &#64; ../../x"
@@ -40,6 +41,25 @@ def test_labels_of_a_pull_request_and_of_a_commit(github, capsys):
     for words in (["--pull-request", "7"], ["--commit", HEAD]):  # of a pull request that was not merged: none
         assert main(["github", "labels", *words]) == 0
         assert capsys.readouterr().out == "deployer:skip-deploy\nit's mine\ntwo lines\n"
+
+
+def test_teams_that_own_something(github, capsys, tmp_path):
+    owned = hub("ocean", owners=[{"who": ["ada", "Our-Org/leads", "our-org/others"]}])
+    for path, text in files(cluster("reef", [hub("staging"), owned])).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    (tmp_path / "deployer.yaml").write_text("owners: {maintainers: [our-org/engineers]}\n")
+    github.teams = {
+        "our-org/leads": {"dora": "active", "eve": "pending"},
+        "our-org/engineers": {"dora": "active"},
+        "our-org/unknown": {"dora": "active"},
+    }
+    words = ["--fleet", str(tmp_path), "github", "teams", "--user", "dora", "--user", "eve", "--user", "dora"]
+    assert main(words) == 0
+    assert capsys.readouterr().out == "dora our-org/engineers\ndora our-org/leads\n"
+    github.refuses = (403, "Resource not accessible")
+    assert main(words) == 1
+    assert "GitHub answers 403" in capsys.readouterr().err
 
 
 def test_labels_that_cannot_be_looked_up(github, capsys):
