@@ -17,17 +17,25 @@ from chart_repository import TEMPLATE
 from helm_world import helm_folder
 
 PATIENCE = 120  # seconds; only a guard, for the machine may be busy
+CHARTS = sorted(file.parent.name for file in TEMPLATE.glob("*/Chart.yaml"))
 Values = Mapping[str, Any]
 
 
-def materialise(folder: Path, repository: str) -> Path:
-    """The charts as they are, but for the address of what they depend on; that fetched, as Helm does it."""
+def write(folder: Path, repository: str) -> None:
+    """The charts as they are, but for the address of what they depend on."""
     shutil.copytree(TEMPLATE, folder, dirs_exist_ok=True)
-    for file in folder.glob("*/Chart.yaml"):
+    for name in CHARTS:
+        file = folder / name / "Chart.yaml"
         chart = yaml.safe_load(file.read_text())
         chart["dependencies"] = [one | {"repository": repository} for one in chart["dependencies"]]
         file.write_text(yaml.safe_dump(chart, sort_keys=False))
-        ran = helm("dependency", "update", str(file.parent), home=folder)
+
+
+def materialise(folder: Path, repository: str) -> Path:
+    """The charts, and what they depend on fetched, as Helm does it."""
+    write(folder, repository)
+    for name in CHARTS:
+        ran = helm("dependency", "update", str(folder / name), home=folder)
         assert ran.returncode == 0, ran.stderr
     return folder
 

@@ -14,9 +14,8 @@ from deployer.fleet.values import merge
 from deployer.health.probe import SCOPES
 from deployer.targets.helm.repair import KEEP, unkept_claims
 from deployer.targets.helm.target import HelmTarget
-from template_charts import Charts, Objects, Values, helm, materialise
+from template_charts import CHARTS, Charts, Objects, Values, helm, materialise
 
-CHARTS = sorted(file.parent.name for file in TEMPLATE.glob("*/Chart.yaml"))
 TOOLS = ("helm3", "helm4")
 
 ON_SHARE = {"jupyterhub": {"singleuser": {"storage": {"type": "static", "static": {"pvcName": "home-nfs"}}}}}
