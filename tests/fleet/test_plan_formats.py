@@ -81,6 +81,7 @@ def test_the_outputs_of_a_step(world: World, tmp_path: Path) -> None:
     assert names == [
         "support-and-staging-jobs",
         "prod-hub-jobs",
+        "cluster-jobs",
         "has-changes",
         "has-support-or-staging",
         "has-production",

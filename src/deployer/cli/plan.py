@@ -19,7 +19,8 @@ from pathlib import Path
 
 from deployer.cli import selection
 from deployer.cli.context import Context
-from deployer.errors import EXIT_CHANGES, EXIT_OK, DeployerError
+from deployer.errors import EXIT_CHANGES, EXIT_OK, DeployerError, FleetError
+from deployer.fleet.ids import ReleaseId
 from deployer.plan import codec
 from deployer.plan.model import Plan
 
@@ -83,13 +84,15 @@ def _with_digests(plan: Plan, context: Context) -> Plan:
     """Where no commit says what was planned, each release says what it was made of."""
     if plan.revision:
         return plan
-    inputs = context.inputs
-    return replace(
-        plan,
-        releases=tuple(
-            replace(one, digest=inputs.inputs(context.fleet.release(one.id)).digest) for one in plan.releases
-        ),
-    )
+    return replace(plan, releases=tuple(replace(one, digest=_digest(one.id, context)) for one in plan.releases))
+
+
+def _digest(release: ReleaseId, context: Context) -> str:
+    """Empty where it cannot be told: a plan may be made of what can then not be deployed."""
+    try:
+        return context.inputs.inputs(context.fleet.release(release)).digest
+    except FleetError:
+        return ""
 
 
 def _show(plan: Plan, form: str, context: Context) -> None:
