@@ -96,6 +96,8 @@ def test_the_outputs_of_a_step(world: World, tmp_path: Path) -> None:
             "cluster": "reef",
             "provider": "gcp",
             "name": "reef: ocean",
+            "environment": "",
+            "needs": {"tools": ["helm", "kubectl", "gke-gcloud-auth-plugin"]},
             "leg": "prod-0",
             "only": "reef/ocean",
             "hubs": ["ocean"],
