@@ -26,7 +26,16 @@ from deployer.fleet.cluster import (
 )
 from deployer.fleet.findings import POLICY_RULES, RULES, Rule
 from deployer.fleet.schema import Key, keys_of
-from deployer.fleet.settings import Environments, HealthSettings, Identities, Jsonnet, Limits, OwnersSettings, Settings
+from deployer.fleet.settings import (
+    ChartLogin,
+    Environments,
+    HealthSettings,
+    Identities,
+    Jsonnet,
+    Limits,
+    OwnersSettings,
+    Settings,
+)
 from deployer.git import WorkTree
 from deployer.health.diagnose import Diagnosis
 from deployer.health.probe import SCOPES
@@ -56,6 +65,7 @@ SETTINGS_MODELS: tuple[tuple[str, type], ...] = (
     ("jsonnet", Jsonnet),
     ("health", HealthSettings),
     ("owners", OwnersSettings),
+    ("chart_logins[]", ChartLogin),
     ("oidc", Identities),
     ("oidc.gcp", GcpOidc),
     ("oidc.aws", AwsOidc),

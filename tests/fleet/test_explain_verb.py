@@ -81,7 +81,7 @@ def test_as_json(world: World) -> None:
     [
         (["reef/ocean", "jupyterhub.cull.enable"], "reef/ocean: nothing sets jupyterhub.cull.enable\nDid you mean "),
         (["reef/oceam"], "cluster reef has no hub 'oceam'"),
-        (["reef"], "'reef' is not of the form CLUSTER/HUB"),
+        (["reef"], "reef: a hub is to be named"),
     ],
 )
 def test_what_the_user_can_mend(world: World, words: list[str], message: str) -> None:

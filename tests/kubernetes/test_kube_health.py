@@ -45,5 +45,10 @@ def test_a_canary_on_which_users_cannot_work_is_rolled_back(fleet, hub):
     assert ran.code == 3, str(ran)
     assert fleet.outcomes() == {"reef/staging": "failed", "reef/ocean": "withheld"}
     assert fleet.title("reef/staging") == "Hello"
+    seen = {fleet.short(one["hub"]): one for one in fleet.json("status", "reef")}["staging"]
+    shown = fleet.json("history", "show", fleet.json("history")[0]["id"])["releases"]
+    reason = next(one["cause"] for one in shown if one["release"].endswith(fleet.full("staging")))
+    assert seen["detail"].startswith("revision 2 failed: ")
+    assert seen["detail"].removeprefix("revision 2 failed: ") in reason
     assert fleet.revisions("reef/ocean") == [(1, "deployed")]
     fleet.ok("check", "reef", fleet.full("staging"))

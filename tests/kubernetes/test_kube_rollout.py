@@ -48,6 +48,8 @@ def test_a_broken_canary_withholds_its_cluster_and_no_other(fleets):
         "lagoon/ocean": "succeeded",
     }
     assert fleet.manifest("reef/staging") == before
+    seen = fleet.json("status", f"reef/{fleet.full('staging')}")
+    assert [one["detail"][:18] for one in seen] == ["revision 2 failed:"]
     assert fleet.revisions("reef/ocean") == [(1, "deployed")]
     assert fleet.title("lagoon/ocean") == "New"
 

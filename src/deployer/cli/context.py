@@ -17,6 +17,7 @@ from deployer.git import Repository, WorkTree
 
 if TYPE_CHECKING:  # only what compares digests needs the one, only clusters on Kubernetes the other
     from deployer.changes.inputs import InputReader
+    from deployer.helm.logins import ChartLogins
     from deployer.targets.helm.workshop import Workshop
 
 CANNOT_WRITE = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -47,7 +48,17 @@ class Context:
         """What Kubernetes clusters are worked on with: sessions and charts, made when asked for, gone at the end."""
         from deployer.targets.helm.workshop import Workshop
 
-        return Workshop(self.env)
+        return Workshop(self.env, self.chart_logins)
+
+    @cached_property
+    def chart_logins(self) -> ChartLogins:
+        """Who we are to repositories of charts; nothing is decrypted before one asks.
+
+        :raises FleetError: the fleet cannot be read.
+        """
+        from deployer.helm.logins import ChartLogins
+
+        return ChartLogins(self.fleet.settings.chart_logins, self.root, self.env)
 
     @cached_property
     def root(self) -> Path:

@@ -1,7 +1,7 @@
 """Where a hub's values come from: every file and line that sets a key, in order; the last one wins.
 
-deployer explain CLUSTER/HUB KEY     one key, for example jupyterhub.singleuser.memory.limit
-deployer explain CLUSTER/HUB         every key, with the file that sets it last
+deployer explain CLUSTER HUB KEY     one key, for example jupyterhub.singleuser.memory.limit
+deployer explain CLUSTER HUB         every key, with the file that sets it last
 
 Values that may be secret are masked; encrypted files are named, not read.
 """
@@ -13,8 +13,8 @@ import sys
 from typing import Any
 
 from deployer.cli.context import Context
-from deployer.cli.selection import parse_release
-from deployer.errors import EXIT_OK
+from deployer.cli.names import release_and_rest
+from deployer.errors import EXIT_OK, DeployerError
 from deployer.fleet.helm_yaml import Path
 from deployer.fleet.masking import masked, shown
 from deployer.fleet.provenance import NOTHING, Explanation, Provenance, Setter, dotted
@@ -23,22 +23,26 @@ WIDTH = 100  # characters of a value
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("release", metavar="CLUSTER/HUB", help="a hub of the fleet, or CLUSTER/support")
+    parser.add_argument("cluster", metavar="CLUSTER", help="the hub's cluster, or CLUSTER/HUB")
+    parser.add_argument("hub", metavar="HUB", nargs="?", help="the hub's name, or support")
     parser.add_argument("key", metavar="KEY", nargs="?", help="a key of its values, with dots; [0] is a list's entry")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
     fleet = context.fleet
-    provenance = Provenance(fleet, fleet.release(parse_release(args.release)))
-    if args.key is None:
+    release, rest = release_and_rest([args.cluster, args.hub, args.key])
+    if len(rest) > 1:
+        raise DeployerError(f"{' '.join(rest)}: one key at a time", hint="deployer explain CLUSTER HUB KEY")
+    provenance = Provenance(fleet, fleet.release(release))
+    if not rest:
         found = provenance.everything()
         lines = [line for one in found for line in _briefly(one)]
     else:
-        found = [provenance.explain(provenance.parse(args.key))]
+        found = [provenance.explain(provenance.parse(rest[0]))]
         lines = _wholly(found[0])
     if args.format == "json":
-        _print_json(args.release, found)
+        _print_json(str(release), found)
     else:
         print("\n".join(lines))
     return EXIT_OK

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import overload
 
 from deployer.errors import DeployerError
 from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet
 
 
+@overload
+def split_names(cluster: str, hubs: Sequence[str] = ()) -> tuple[str, list[str]]: ...
+@overload
+def split_names(cluster: str | None, hubs: Sequence[str] = ()) -> tuple[str | None, list[str]]: ...
 def split_names(cluster: str | None, hubs: Sequence[str] = ()) -> tuple[str | None, list[str]]:
     """A cluster and hubs of it, from words of which the first may be ``CLUSTER/HUB``, as others may of that cluster.
 
@@ -44,6 +49,22 @@ def one_release(cluster: str, hub: str | None) -> ReleaseId:
     if len(hubs) != 1 or not found:
         raise DeployerError(f"{' '.join(filter(None, [cluster, hub]))}: one hub is to be named", hint="CLUSTER HUB")
     return ReleaseId(found, hubs[0])
+
+
+def release_and_rest(words: Iterable[str | None]) -> tuple[ReleaseId, list[str]]:
+    """The release that the first words name, and what follows; words that were not given are None.
+
+    :raises DeployerError: they name none.
+    """
+    first, *rest = (word for word in words if word is not None)
+    cluster, slash, hub = first.partition("/")
+    if not slash:
+        hub, *rest = rest or [""]
+    if not cluster or not hub:
+        raise DeployerError(f"{first}: a hub is to be named", hint="CLUSTER HUB, or CLUSTER/HUB")
+    if hub.startswith(f"{cluster}/"):
+        hub = _of(cluster, hub)
+    return ReleaseId(cluster, hub), rest
 
 
 def _of(cluster: str, word: str) -> str:

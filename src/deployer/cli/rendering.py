@@ -76,7 +76,8 @@ def rendered_pairs(
     from deployer.render.renderer import Options, Renderer
 
     how = Options(args.kube_version, tuple(args.api_versions), args.skip_secrets)
-    with Renderer(context.env, Cache(cache_folder(context.env)), how) as renderer:
+    cache = Cache(cache_folder(context.env))
+    with Renderer(context.env, cache, how, logins=context.chart_logins) as renderer:
         return renderer.pairs(releases, before, context.fleet)
 
 

@@ -14,6 +14,7 @@ import threading
 from datetime import UTC, datetime
 
 from deployer.cli.context import Context
+from deployer.cli.names import split_names
 from deployer.cli.wiring import target
 from deployer.errors import EXIT_INTERRUPTED, EXIT_OK, DeployerError
 from deployer.fleet.ids import ReleaseId
@@ -24,14 +25,17 @@ from deployer.targets.local.target import LocalTarget
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("cluster", metavar="CLUSTER", help="the hubs' cluster")
-    parser.add_argument("hubs", nargs="+", metavar="HUB", help="the hub to take out of service")
+    parser.add_argument("cluster", metavar="CLUSTER", help="the hubs' cluster, or CLUSTER/HUB")
+    parser.add_argument("hubs", nargs="*", metavar="HUB", help="the hub to take out of service")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--max-retire", type=int, default=1, metavar="N", help="how many at once (default: 1)")
     parser.add_argument("--delete-volumes", action="store_true", help="volumes that are not marked to be kept go too")
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
+    args.cluster, args.hubs = split_names(args.cluster, args.hubs)
+    if not args.hubs:
+        raise DeployerError("which hub of the cluster?", hint=f"deployer retire {args.cluster} HUB")
     releases = [ReleaseId(args.cluster, hub) for hub in dict.fromkeys(args.hubs)]
     if len(releases) > args.max_retire:
         raise DeployerError(

@@ -12,6 +12,7 @@ import threading
 from datetime import UTC, datetime
 
 from deployer.cli.context import Context
+from deployer.cli.names import release_and_rest
 from deployer.cli.wiring import target as target_of
 from deployer.errors import EXIT_OK, DeployerError
 from deployer.fleet.ids import ReleaseId
@@ -22,13 +23,15 @@ from deployer.targets.local.target import LocalTarget
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("cluster", metavar="CLUSTER", help="the hub's cluster")
-    parser.add_argument("hub", metavar="HUB", help="the hub's name")
-    parser.add_argument("revision", nargs="?", type=int, metavar="REVISION", help="default: the last good one before")
+    parser.add_argument("cluster", metavar="CLUSTER", help="the hub's cluster, or CLUSTER/HUB")
+    parser.add_argument("hub", nargs="?", metavar="HUB", help="the hub's name")
+    parser.add_argument("revision", nargs="?", metavar="REVISION", help="default: the last good one before")
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
-    target, release = target_of(context, args.cluster), ReleaseId(args.cluster, args.hub)
+    release, rest = release_and_rest([args.cluster, args.hub, args.revision])
+    args.cluster, args.revision = release.cluster, _revision(rest)
+    target = target_of(context, release.cluster)
     known, good = _revisions(target, release)
     if not known:
         raise DeployerError(f"{release} was never deployed", hint=f"deployer status {args.cluster}")
@@ -49,6 +52,15 @@ def run(args: argparse.Namespace, context: Context) -> int:
         if not target.observe(release).wanted:
             print("The repository still says otherwise: the next deploy upgrades it again, unless you change it.")
     return EXIT_OK
+
+
+def _revision(words: list[str]) -> int | None:
+    """
+    :raises DeployerError: what is given is no revision.
+    """
+    if len(words) > 1 or not all(word.isdecimal() for word in words):
+        raise DeployerError(f"{' '.join(words)}: no number of a revision", hint="CLUSTER HUB [REVISION]")
+    return int(words[0]) if words else None
 
 
 def _is_current(target: LocalTarget | HelmTarget, release: ReleaseId, revision: int) -> bool:

@@ -1,6 +1,6 @@
 """What is deployed, and how it is.
 
-deployer status [CLUSTER]
+deployer status [CLUSTER [HUB…]]
 deployer status --repair     start again what died
 """
 
@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 from deployer.cli.context import Context
+from deployer.cli.names import split_names
 from deployer.cli.wiring import helm_target, local_target
 from deployer.errors import EXIT_CHANGES, EXIT_OK, EXIT_USER_ERROR, DeployerError
 from deployer.fleet.cluster import Provider
@@ -25,6 +27,7 @@ AT_ONCE = 8  # clusters, and releases of each
 
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("cluster", nargs="?", metavar="CLUSTER", help="only this cluster")
+    parser.add_argument("hubs", nargs="*", metavar="HUB", help="only these hubs of it, or support")
     parser.add_argument("--repair", action="store_true", help="start again what died")
     parser.add_argument(
         "--exit-code",
@@ -35,12 +38,15 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
+    args.cluster, names = split_names(args.cluster, args.hubs)
     clusters = _clusters(context, args.cluster)
     if args.repair:
         _repair(context, clusters)
     with ThreadPoolExecutor(AT_ONCE) as threads:
         each = list(threads.map(partial(_observe_or_tell, context), clusters))
-    found = {release: observed for one in each if one for release, observed in one.items()}
+    found = {release: seen for one in each if one for release, seen in one.items() if _is_asked(release, names)}
+    if None not in each:
+        _check_known(context, args.cluster, set(names) - {release.name for release in found})
     stages = {release: _stage(context, release) for release in found}
     if args.format == "json":
         print(json.dumps([_plain(release, stages[release], seen) for release, seen in found.items()], indent=2))
@@ -52,6 +58,18 @@ def run(args: argparse.Namespace, context: Context) -> int:
     if any(one is None for one in each):
         return EXIT_USER_ERROR
     return EXIT_CHANGES if args.exit_code and any(map(_drifted, found.values())) else EXIT_OK
+
+
+def _is_asked(release: ReleaseId, names: list[str]) -> bool:
+    return not names or release.name in names
+
+
+def _check_known(context: Context, cluster: str, missing: Iterable[str]) -> None:
+    """
+    :raises DeployerError: one is neither in the fleet nor anything that is deployed.
+    """
+    for name in sorted(missing):
+        context.fleet.release(ReleaseId(cluster, name))
 
 
 def _drifted(seen: Observation) -> bool:

@@ -1,6 +1,6 @@
 """Release a lock that was left behind, after showing who holds it.
 
-deployer unlock CLUSTER[/HUB]
+deployer unlock CLUSTER [HUB…]
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from datetime import UTC, datetime
 
 from deployer.cli.context import Context
+from deployer.cli.names import split_names
 from deployer.cli.wiring import target as target_of
 from deployer.errors import EXIT_INTERRUPTED, EXIT_OK, DeployerError
 from deployer.fleet.ids import ReleaseId
@@ -23,18 +24,19 @@ from deployer.targets.local.locks import is_stale
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", metavar="CLUSTER[/HUB]", help="a cluster, one of its hubs, or CLUSTER/support")
+    parser.add_argument("cluster", metavar="CLUSTER", help="a cluster, or CLUSTER/HUB")
+    parser.add_argument("hubs", nargs="*", metavar="HUB", help="only these hubs of it, or support")
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
-    cluster, _slash, name = args.what.partition("/")
+    cluster, names = split_names(args.cluster, args.hubs)
     target = target_of(context, cluster)
-    held = {release: holder for release, holder in target.locks().items() if not name or release.name == name}
+    held = {release: holder for release, holder in target.locks().items() if not names or release.name in names}
     for release, holder in held.items():
         print(f"{release} is held by {holder}: {LIVES[lives(holder)].format(pid=holder.pid)}")
     if not held:
-        print(f"{args.what}: nothing is locked.")
+        print(f"{' '.join([cluster, *names])}: nothing is locked.")
         return EXIT_OK
     if not args.yes and any(lives(holder) is not False for holder in held.values()) and not _agreed():
         return EXIT_INTERRUPTED

@@ -14,7 +14,8 @@ from collections.abc import Iterable
 
 from deployer import __version__
 from deployer.cli.context import Context
-from deployer.errors import EXIT_OK, EXIT_USER_ERROR
+from deployer.cli.names import split_names
+from deployer.errors import EXIT_OK, EXIT_USER_ERROR, DeployerError
 from deployer.fleet.findings import Finding, Severity, in_order
 from deployer.fleet.ids import SUPPORT, ReleaseId
 from deployer.fleet.repository import CLUSTERS, Fleet, cluster_folders, load_what_can_be
@@ -35,6 +36,10 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
+    args.cluster, names = split_names(args.cluster, [args.hub] if args.hub else [])
+    if len(names) > 1:
+        raise DeployerError(f"{', '.join(names)}: one hub at a time", hint="deployer validate CLUSTER [HUB]")
+    args.hub = names[0] if names else None
     fleet, broken = load_what_can_be(context.tree)
     unread = _of_cluster(what_cannot_be_read(broken), args.cluster)
     if args.cluster in set(cluster_folders(fleet.tree)) - fleet.clusters.keys():

@@ -7,7 +7,19 @@ from enum import StrEnum
 
 from deployer.fleet.cluster import AwsOidc, AzureOidc, GcpOidc
 from deployer.fleet.helm_yaml import Path
-from deployer.fleet.schema import COUNT, SECONDS, TEXT, TEXT_MAP, TEXTS, TEXTS_MAP, Model, choice, declare, model
+from deployer.fleet.schema import (
+    COUNT,
+    SECONDS,
+    TEXT,
+    TEXT_MAP,
+    TEXTS,
+    TEXTS_MAP,
+    Model,
+    choice,
+    declare,
+    model,
+    models,
+)
 
 FILE = "deployer.yaml"
 
@@ -101,6 +113,28 @@ class OwnersSettings(Model):
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartLogin(Model):
+    """Who we are to a repository or registry of charts that asks for it: an entry under ``chart_logins:``."""
+
+    at: Path = ()
+    repository: str = declare(
+        TEXT,
+        "its address, or what addresses of several begin with, as Chart.yaml has them",
+        example="oci://registry.example.org/charts",
+    )
+    file: str = declare(
+        TEXT,
+        "a file that sops has encrypted, with `username` and `password`",
+        default="",
+        example="enc-charts.secret.yaml",
+    )
+    username: str = declare(TEXT, "the user, where the file does not say", default="")
+    password_env: str = declare(
+        TEXT, "the variable of the environment that holds the password, instead of a file", default=""
+    )
+
+
 class Lock(StrEnum):
     """How rollouts on different machines keep apart."""
 
@@ -131,6 +165,9 @@ class Settings(Model):
         "custom resource definitions that a chart needs and Helm never upgrades: applied before each of its releases",
         default={},
         example="{basehub: [crds/dask-gateway.yaml]}",
+    )
+    chart_logins: tuple[ChartLogin, ...] = declare(
+        models(ChartLogin), "repositories and registries of charts that ask for a log-in", default=()
     )
     lock: Lock = declare(
         choice(Lock), "how rollouts on different machines keep apart on Kubernetes", default=Lock.LEASE

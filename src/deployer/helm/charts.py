@@ -7,13 +7,14 @@ import hashlib
 import re
 import threading
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from deployer.errors import CommandError, DeployerError, Place
 from deployer.fleet.helm_yaml import load
 from deployer.helm.command import Helm
+from deployer.helm.logins import OCI, ChartLogins, registry_host
 from deployer.helm.sources import ChartSource
 
 _REMOTE = re.compile(r"https?://.+")
@@ -40,8 +41,8 @@ class Prepared(NamedTuple):
 class ChartFolders:
     """Charts below one private folder; safe to use from several threads."""
 
-    def __init__(self, root: Path, helm: Helm) -> None:
-        self.root, self.helm = root, helm
+    def __init__(self, root: Path, helm: Helm, logins: ChartLogins | None = None) -> None:
+        self.root, self.helm, self.logins = root, helm, logins or ChartLogins()
         self._lock = threading.Lock()
         self._prepared: dict[str, Prepared | DeployerError] = {}
         self._repositories: set[str] = set()
@@ -80,14 +81,31 @@ class ChartFolders:
         folder = root / name
         lock = folder / "Chart.lock"
         wanted, locked = dependencies(folder / "Chart.yaml"), dependencies(lock) if lock.is_file() else []
-        for url in repositories([*wanted, *locked]):
-            if url not in self._repositories:  # `build` knows only repositories that have a name
-                self.helm.run("repo", "add", repository_name(url), url)
-                self._repositories.add(url)
         try:
+            for url in repositories([*wanted, *locked]):
+                self._once(url, self._add_repository)
+            for url in registries([*wanted, *locked]):
+                self._once(url, self._log_in)
             self.helm.run("dependency", "build" if lock.is_file() else "update", str(folder))
         except CommandError as error:
             raise _mended(error, name) from None
+
+    def _once(self, url: str, act: Callable[[str], None]) -> None:
+        if url not in self._repositories:
+            act(url)
+            self._repositories.add(url)
+
+    def _add_repository(self, url: str) -> None:
+        """`helm dependency build` knows only repositories that have a name."""
+        account = self.logins.account(url)
+        as_whom = ["--username", account.username, "--password-stdin"] if account else []
+        self.helm.run("repo", "add", repository_name(url), url, *as_whom, password=account.password if account else "")
+
+    def _log_in(self, url: str) -> None:
+        """Where nothing is said of a registry, whoever is logged in to it already, or nobody, fetches."""
+        if account := self.logins.account(url):
+            as_whom = ["--username", account.username, "--password-stdin"]
+            self.helm.run("registry", "login", registry_host(url), *as_whom, password=account.password)
 
 
 def _mended(error: CommandError, folder: str) -> DeployerError:
@@ -105,6 +123,12 @@ def repositories(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     """The addresses of the chart repositories that dependencies name, each once. OCI registries need no name."""
     urls = (str(one.get("repository") or "") for one in entries)
     return list(dict.fromkeys(url for url in urls if _REMOTE.fullmatch(url)))
+
+
+def registries(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The addresses in OCI registries that dependencies name, each once."""
+    urls = (str(one.get("repository") or "") for one in entries)
+    return list(dict.fromkeys(url for url in urls if url.startswith(OCI)))
 
 
 def repository_name(url: str) -> str:

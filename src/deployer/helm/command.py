@@ -12,6 +12,7 @@ from pathlib import Path
 
 from deployer.errors import CommandError
 from deployer.process import Result, run
+from deployer.secrets.private import write_private
 
 TEMPLATE_TIMEOUT, FETCH_TIMEOUT = 120.0, 300.0  # seconds
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\S*")
@@ -32,21 +33,38 @@ class Helm:
     given: Mapping[str, str] = field(repr=False)
     home: Path
     cancelled: threading.Event | None = None
+    config: Path | None = None  # where what it is told of log-ins goes; below ``home`` if it is told of none
 
     @classmethod
-    def find(cls, env: Mapping[str, str], home: Path, cancelled: threading.Event | None = None) -> Helm:
+    def find(
+        cls,
+        env: Mapping[str, str],
+        home: Path,
+        cancelled: threading.Event | None = None,
+        config: Path | None = None,
+    ) -> Helm:
         """The helm that stands on PATH.
 
         :raises CommandError: there is none.
         """
         if (found := shutil.which("helm", path=env.get("PATH", ""))) is None:
             raise CommandError("helm is not installed", hint="Install Helm 3 or 4: https://helm.sh/docs/intro/install")
-        return cls(found, env, home, cancelled)
+        return cls(found, env, home, cancelled, config)
 
     @cached_property
     def env(self) -> dict[str, str]:
         kept = {name: value for name, value in self.given.items() if not _STRIPPED.fullmatch(name)}
-        return kept | homes(self.home)
+        own = homes(self.home)
+        if self.config is not None:
+            own["HELM_CONFIG_HOME"] = str(self.config)
+            own["HELM_REGISTRY_CONFIG"] = str(self._registry_config(self.config))
+        return kept | own
+
+    def _registry_config(self, config: Path) -> Path:
+        """A private copy of the log-ins to registries that were given to us, to which more are added."""
+        file, given = config / "registry.json", self.given.get("HELM_REGISTRY_CONFIG", "")
+        known = Path(given).read_bytes() if given and Path(given).is_file() else b"{}"
+        return write_private(file, known)
 
     @property
     def identity(self) -> str:
@@ -74,9 +92,21 @@ class Helm:
         """
         return int(self.version().split(".", 1)[0])
 
-    def run(self, *words: str, cwd: Path | None = None, timeout: float = FETCH_TIMEOUT) -> Result:
+    def run(self, *words: str, cwd: Path | None = None, timeout: float = FETCH_TIMEOUT, password: str = "") -> Result:
         """Run helm to its end.
+
+        :param password: for its standard input; seen nowhere.
 
         :raises CommandError: it fails.
         """
-        return run([self.binary, *words], env=self.env, cwd=cwd, timeout=timeout, cancelled=self.cancelled)
+        stdin = password.encode() if password else None
+        secrets = [password] if password else []
+        return run(
+            [self.binary, *words],
+            env=self.env,
+            cwd=cwd,
+            stdin=stdin,
+            timeout=timeout,
+            cancelled=self.cancelled,
+            secrets=secrets,
+        )

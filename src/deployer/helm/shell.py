@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from shlex import quote
 from typing import Any
 
-from deployer.helm.charts import dependency_entries, is_complete, repositories, repository_name
+from deployer.fleet.settings import ChartLogin
+from deployer.helm.charts import dependency_entries, is_complete, registries, repositories, repository_name
 from deployer.helm.command import homes
+from deployer.helm.logins import ChartLogins, registry_host
 from deployer.helm.sources import ChartSource
 
 PRIVATE = "@private@"  # stands for the temporary folder, until it is a shell variable
@@ -38,23 +40,42 @@ def exports(variables: Mapping[str, str]) -> list[str]:
     return [f"export {name}={word(value)}" for name, value in variables.items()]
 
 
-def dependencies(source: ChartSource, below: str = "") -> Iterator[str]:
+def dependencies(source: ChartSource, below: str = "", logins: ChartLogins | None = None) -> Iterator[str]:
     """What fetches a chart's dependencies from outside; its folders stand below ``below``.
 
+    :param logins: of repositories that ask for one.
     :raises FleetError: a Chart.yaml cannot be read.
     """
+    known = logins or ChartLogins()
     incomplete = [folder for folder in source.folders if not is_complete(source.files, folder)]
-    for url in _repositories(source, incomplete):
-        yield line(("helm", "repo", "add", repository_name(url), url))
+    entries = list(_all_entries(source, incomplete))
+    for url in repositories(entries):
+        yield _as_whom(("helm", "repo", "add", repository_name(url), url), known.entry(url))
+    for url in registries(entries):
+        if entry := known.entry(url):
+            yield _as_whom(("helm", "registry", "login", registry_host(url)), entry)
     for folder in incomplete:
         how = "build" if f"{folder}/Chart.lock" in source.files else "update"
         yield line(("helm", "dependency", how, f"{below}{folder}"))
+
+
+def _as_whom(argv: Iterable[str], entry: ChartLogin | None) -> str:
+    """A command that is told the password on its standard input."""
+    if entry is None:
+        return line(argv)
+    user = quote(entry.username) if entry.username else f'"$({line(_extract(entry.file, "username"))})"'
+    password = f'printf %s "${entry.password_env}"' if entry.password_env else line(_extract(entry.file, "password"))
+    return f"{password} | {line(argv)} --username {user} --password-stdin"
+
+
+def _extract(path: str, key: str) -> tuple[str, ...]:
+    return (*SOPS, "--extract", f'["{key}"]', path)
 
 
 def _entries(source: ChartSource, path: str) -> list[Mapping[str, Any]]:
     return dependency_entries(source.files[path], path) if path in source.files else []
 
 
-def _repositories(source: ChartSource, folders: Iterable[str]) -> list[str]:
+def _all_entries(source: ChartSource, folders: Iterable[str]) -> Iterator[Mapping[str, Any]]:
     files = (f"{folder}/{name}" for folder in folders for name in ("Chart.yaml", "Chart.lock"))
-    return repositories(entry for path in files for entry in _entries(source, path))
+    return (entry for path in files for entry in _entries(source, path))

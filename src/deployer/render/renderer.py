@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,11 +19,13 @@ from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet
 from deployer.helm.charts import ChartFolders, Prepared, may_differ
 from deployer.helm.command import TEMPLATE_TIMEOUT, Helm
+from deployer.helm.logins import ChartLogins
 from deployer.helm.sources import ChartSource, Source, SourceReader, private_name
 from deployer.render.cache import Cache
 from deployer.render.manifests import NOTHING, Manifests, NotRendered, Pair
 from deployer.render.mask import Masker
 from deployer.render.normalise import Objects, objects, without_generated
+from deployer.secrets.private import private_folder
 
 _OWN_FOLDER = re.compile(r"/\S*/deployer-render-[^/\s]+/(?:charts/[0-9a-f]{16}/)?")
 FORMAT = "2"  # of what the cache keeps: another normalisation is another format
@@ -50,12 +53,19 @@ class Renderer:
     """
 
     def __init__(
-        self, env: Mapping[str, str], cache: Cache, options: Options | None = None, parallel: int | None = None
+        self,
+        env: Mapping[str, str],
+        cache: Cache,
+        options: Options | None = None,
+        parallel: int | None = None,
+        logins: ChartLogins | None = None,
     ) -> None:
+        self.logins = logins or ChartLogins()
         self.env, self.cache, self.options = env, cache, options or Options()
         self.parallel = parallel or min(8, os.cpu_count() or 1)
         self._masker = Masker(cache.key)
         self._cancelled = threading.Event()
+        self._private = ExitStack()
         self._readers: dict[int, SourceReader] = {}
 
     def __enter__(self) -> Self:
@@ -63,6 +73,7 @@ class Renderer:
 
     def __exit__(self, *_: object) -> None:
         self._cancelled.set()
+        self._private.close()
         if "_folder" in self.__dict__:
             self._folder.cleanup()
         self.cache.prune()
@@ -73,11 +84,12 @@ class Renderer:
 
     @cached_property
     def _helm(self) -> Helm:
-        return Helm.find(self.env, Path(self._folder.name) / "helm", self._cancelled)
+        config = self._private.enter_context(private_folder()) if self.logins.entries else None
+        return Helm.find(self.env, Path(self._folder.name) / "helm", self._cancelled, config)
 
     @cached_property
     def _charts(self) -> ChartFolders:
-        return ChartFolders(Path(self._folder.name) / "charts", self._helm)
+        return ChartFolders(Path(self._folder.name) / "charts", self._helm, self.logins)
 
     @cached_property
     def _helm_version(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from posixpath import normpath
 
 from deployer.errors import DeployerError, Place
 from deployer.fleet.repository import CLUSTERS, Fleet, Release, cluster_path
@@ -20,7 +21,8 @@ def named_secrets(fleet: Fleet) -> list[str]:
     """Every file below the clusters' folder that is named a secret, and every other that cluster.yaml takes for one."""
     listed = {path for release in fleet.releases.values() for path in secret_files(release)}
     below = {path for path in files_below(fleet.tree, CLUSTERS) if is_named_secret(path)}
-    return sorted(below | listed)
+    logins = {normpath(one.file) for one in fleet.settings.chart_logins if one.file}
+    return sorted(below | listed | logins)
 
 
 def secret_files(release: Release) -> Iterator[str]:

@@ -13,6 +13,7 @@ from deployer.targets.helm.leases import parse_time
 from deployer.targets.helm.records import Record, Source
 
 _ROLLBACK = re.compile(r"Rollback to (\d+)")
+BAD = frozenset({"failed", "pending-install", "pending-upgrade", "pending-rollback", "unknown"})
 GONE = frozenset({"uninstalled", "uninstalling"})
 
 
@@ -68,6 +69,16 @@ class History:
                 break
             revision = earlier
         return revision
+
+    def failed(self, record: Record) -> str:
+        """Why what was upgraded to last is not what serves, in one line; "" where it does, or nothing is known."""
+        tried = next((one for one in reversed(self.revisions) if self.origin(one) is one), None)
+        if tried is None:
+            return ""
+        if reason := record.failed.get(tried.number):
+            return f"revision {tried.number} failed: {reason}"
+        said = " ".join(tried.description.split())
+        return f"revision {tried.number} {tried.status}: {said}" if tried.status in BAD else ""
 
     def source(self, revision: Revision, record: Record) -> Source | None:
         """What a revision was made from; None where it was not deployed by us, or nothing is known of it."""

@@ -21,6 +21,7 @@ from deployer.targets.helm.leases import parse_time
 
 LABEL = "jupyterhub-deployer/record"
 KEPT = 20  # revisions
+REASON = 1000  # characters of why one failed
 _DESCRIPTION = re.compile(r"source=(\S+) digest=(\S+) rollout=(\S+)")
 _NONE = "-"
 
@@ -83,18 +84,27 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that is kept of one release. ``given_up``: the revision that was stopped, for nothing good came before it."""
+    """All that is kept of one release.
+
+    ``given_up``: the revision that was stopped, for nothing good came before it. ``failed``: why revisions since the
+    last good one did not pass their health check.
+    """
 
     verified: dict[int, Verified] = field(default_factory=dict)
     attempt: Attempt | None = None
     given_up: int = 0
+    failed: dict[int, str] = field(default_factory=dict)
     version: str = ""  # of the ConfigMap, "" where there is none yet
 
     def with_verified(self, revision: int, source: Source) -> Record:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         one = Verified(source.revision, source.digest, source.rollout, now)
         kept = dict(sorted({**self.verified, revision: one}.items())[-KEPT:])
-        return replace(self, verified=kept, attempt=None, given_up=0)
+        return replace(self, verified=kept, attempt=None, given_up=0, failed={})
+
+    def with_failed(self, revision: int, reason: str) -> Record:
+        """``reason`` may be "": then nothing is to be told."""
+        return replace(self, failed={**self.failed, revision: reason[:REASON]}, attempt=None) if reason else self
 
     def to_json(self) -> str:
         data: dict[str, Any] = {"version": 1, "verified": {str(n): asdict(one) for n, one in self.verified.items()}}
@@ -102,6 +112,8 @@ class Record:
             data["attempt"] = asdict(self.attempt)
         if self.given_up:
             data["given_up"] = self.given_up
+        if self.failed:
+            data["failed"] = {str(number): reason for number, reason in sorted(self.failed.items())[-KEPT:]}
         return json.dumps(data, indent=1)
 
     @classmethod
@@ -112,7 +124,8 @@ class Record:
             data = json.loads(config_map["data"]["record"])
             verified = {int(number): Verified(**one) for number, one in data["verified"].items()}
             attempt = Attempt(**data["attempt"]) if "attempt" in data else None
-            return cls(verified, attempt, int(data.get("given_up", 0)), version)
+            failed = {int(number): str(reason) for number, reason in data.get("failed", {}).items()}
+            return cls(verified, attempt, int(data.get("given_up", 0)), failed, version)
         except (KeyError, ValueError, TypeError, AttributeError):
             return cls(version=version)
 

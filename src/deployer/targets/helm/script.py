@@ -13,6 +13,7 @@ from shlex import join, quote
 from deployer.fleet.cluster import Aws, Azure, Gcp, Kubeconfig
 from deployer.fleet.repository import Release, cluster_file, cluster_path, is_encrypted
 from deployer.helm.commands import Commands, apply_crds
+from deployer.helm.logins import ChartLogins
 from deployer.helm.shell import HELM_HOMES, MAKE_PRIVATE, PRIVATE, SOPS, dependencies, exports, into, line, word
 from deployer.helm.sources import COMPUTED, DOMAIN, as_yaml, private_name
 from deployer.plan.steps import Step
@@ -158,7 +159,7 @@ def _chart(desired: Desired, release: Release) -> Iterator[str]:
         target = f"{PRIVATE}/charts/{release.chart}"
         yield line(("cp", release.chart_override, f"{target}/Chart.yaml"))
         yield line(("rm", "-f", f"{target}/Chart.lock"))
-    yield from dependencies(source, f"{PRIVATE}/charts/")
+    yield from dependencies(source, f"{PRIVATE}/charts/", ChartLogins(desired.fleet.settings.chart_logins))
 
 
 # Values

@@ -116,10 +116,10 @@ class HelmTarget:
         *,
         control: Control,
         revision: int | None = None,
-        reason: str = "",  # noqa: ARG002 - Helm has no place for it
+        reason: str = "",
     ) -> Upgrade | None:
         with self._at_work(release, control) as work:
-            done = work.roll_back(revision)
+            done = work.roll_back(revision, reason)
         return self._with_url(release, done) if done else None
 
     def observe(self, release: ReleaseId) -> Observation:
@@ -293,10 +293,11 @@ class HelmTarget:
         return Release(release, Stage.PRODUCTION, self.desired.cluster, None, "", ())
 
     def _observed(self, release: ReleaseId, history: History, record: Record) -> Observation:
-        last, shown = history.revisions[-1], history.current or history.revisions[-1]
+        shown = history.current or history.revisions[-1]
         source = history.source(shown, record)
         digest = self.desired.wanted_digest(release)
-        wanted = source is not None and source.digest == digest and record.given_up != shown.number
+        same = source is not None and source.digest == digest and record.given_up != shown.number
+        wanted = same and shown.status == "deployed"
         return Observation(
             state=_state(history, record),
             revision=shown.number,
@@ -304,9 +305,9 @@ class HelmTarget:
             rollout=source.rollout if source else "",
             url=self.url(release),
             verified=history.verified(shown, record),
-            wanted=wanted and shown.status == "deployed",
+            wanted=wanted,
             healthy=None,
-            detail="" if last is shown else f"revision {last.number} is {last.status}: {last.description}",
+            detail="" if wanted else history.failed(record),
         )
 
     def _with_url(self, release: ReleaseId, done: Upgrade) -> Upgrade:

@@ -12,6 +12,7 @@ from deployer.fleet.repository import Release
 from deployer.helm.commands import Commands, apply_crds
 from deployer.plan.ports import Control, Upgrade
 from deployer.plan.steps import Step
+from deployer.process import redact
 from deployer.targets.helm.desired import Desired
 from deployer.targets.helm.helm import Runner
 from deployer.targets.helm.history import History, Revision, numbers
@@ -182,16 +183,20 @@ class Work:
         source = history.source(revision, record) or Source("", "", "")
         self.records.put(self.release.id, record.with_verified(number, source))
 
-    def roll_back(self, revision: int | None) -> Upgrade | None:
+    def roll_back(self, revision: int | None, reason: str = "") -> Upgrade | None:
         """Go back to a revision, by default the last good one; stop the release where there is none.
 
+        :param reason: why what is deployed is not good; kept, to be told later.
         :raises TargetError: it failed.
         """
         history, record = self.settled()
         to = self._asked_for(history, revision) if revision else history.to_return_to(record)
+        reason = redact(reason, self.runner.session.redactions())
         if to is None:
-            self._give_up(history, record)
+            self._give_up(history, record, reason)
             return None
+        if reason and history.current:  # first: a roll-back that is cut must not lose it
+            self.records.put(self.release.id, record.with_failed(history.current.number, reason))
         self.control.say(f"back to revision {to.number}")
         seconds = self.control.timeout
         log = self.runner.act(self.commands.rollback(to.number, seconds=seconds), seconds=seconds)
@@ -206,12 +211,13 @@ class Work:
             f"{self.release.id} has no revision {number}", hint=f"Its revisions: {numbers(history.revisions)}"
         )
 
-    def _give_up(self, history: History, record: Record) -> None:
+    def _give_up(self, history: History, record: Record, reason: str) -> None:
         """Nothing good to go back to: end its pods, keep all that it holds."""
         if history.last is None:
             return
         self.runner.act(self.commands.stop(), seconds=self.control.timeout)
-        self.records.put(self.release.id, replace(record, given_up=history.last.number, attempt=None))
+        given_up = replace(record, given_up=history.last.number, attempt=None)
+        self.records.put(self.release.id, given_up.with_failed(history.last.number, reason))
 
     def uninstall(self, *, delete_volumes: bool) -> None:
         """Take the release out of the cluster.

@@ -11,6 +11,7 @@ from typing import Self
 
 from deployer.helm.charts import ChartFolders, Prepared
 from deployer.helm.command import Helm
+from deployer.helm.logins import ChartLogins
 from deployer.helm.sources import ChartSource
 from deployer.secrets.private import private_folder
 from deployer.targets.credentials.session import Sessions
@@ -19,8 +20,8 @@ from deployer.targets.credentials.session import Sessions
 class Workshop:
     """Lives as long as the run; all that it wrote goes when it is closed. Safe to use from several threads."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self.env = env
+    def __init__(self, env: Mapping[str, str], logins: ChartLogins | None = None) -> None:
+        self.env, self.logins = env, logins or ChartLogins()
         self.sessions = Sessions(env)
         self._stack = ExitStack()
         self._lock = threading.Lock()
@@ -61,6 +62,7 @@ class Workshop:
             if self._made is None:
                 # Charts are no secret, and a memory-backed folder is often small.
                 folder = self._stack.enter_context(private_folder(in_memory=False))
-                helm = Helm.find(self.env, folder / "helm")
-                self._made = helm, ChartFolders(folder / "charts", helm), folder / "helm"
+                config = self._stack.enter_context(private_folder()) if self.logins.entries else None
+                helm = Helm.find(self.env, folder / "helm", config=config)
+                self._made = helm, ChartFolders(folder / "charts", helm, self.logins), folder / "helm"
             return self._made

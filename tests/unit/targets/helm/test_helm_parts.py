@@ -119,7 +119,7 @@ def test_a_source_survives_helms_description(source):
 
 def test_a_record_survives_the_cluster():
     record = Record().with_verified(3, GOOD)
-    record = replace(record, attempt=Attempt(3, "r", "host", 7, "now"), given_up=2)
+    record = replace(record, attempt=Attempt(3, "r", "host", 7, "now"), given_up=2, failed={4: "why"})
     parsed = Record.parse({"metadata": {"resourceVersion": "9"}, "data": {"record": record.to_json()}})
     assert parsed == replace(record, version="9")
 
@@ -157,6 +157,40 @@ def test_what_a_release_returns_to(revisions, verified, to):
         record = record.with_verified(number, GOOD)
     found = history(*told).to_return_to(record)
     assert (found.number if found else None) == to
+
+
+BACK, GONE_BAD = "Rollback to 1", 'Upgrade "ocean" failed: context deadline exceeded'
+
+
+@pytest.mark.parametrize(
+    ("revisions", "failed", "said"),
+    [
+        ([("deployed", GOOD)], {}, ""),
+        (
+            [("superseded", GOOD), ("superseded", NEXT), ("deployed", BACK)],
+            {2: "no-spawn"},
+            "revision 2 failed: no-spawn",
+        ),
+        ([("superseded", GOOD), ("superseded", NEXT), ("deployed", BACK)], {}, ""),  # somebody wanted it back
+        ([("superseded", GOOD), ("failed", GONE_BAD), ("deployed", BACK)], {}, f"revision 2 failed: {GONE_BAD}"),
+        ([("superseded", GOOD), ("deployed", NEXT)], {1: "old"}, ""),
+        (
+            [("deployed", GOOD), ("pending-upgrade", "Preparing upgrade")],
+            {},
+            "revision 2 pending-upgrade: Preparing upgrade",
+        ),
+    ],
+)
+def test_why_the_last_upgrade_does_not_serve(revisions, failed, said):
+    told = [(status, d.description() if isinstance(d, Source) else d) for status, d in revisions]
+    assert history(*told).failed(replace(Record(), failed=failed)) == said
+
+
+def test_a_good_revision_makes_earlier_failures_forgotten():
+    record = Record().with_failed(2, "x" * 5000).with_failed(3, "")
+    assert list(record.failed) == [2]
+    assert len(record.failed[2]) < 2000
+    assert record.with_verified(4, GOOD).failed == {}
 
 
 def test_a_pending_release_goes_back_to_what_is_deployed_still():
