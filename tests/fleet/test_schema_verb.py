@@ -27,7 +27,7 @@ def test_it_prints_a_schema(world: World, name: str) -> None:
 
 def test_outside_any_fleet_too(world: World, tmp_path: Path) -> None:
     assert world.run("schema", "cluster", cwd=tmp_path).code == 0
-    assert world.run("schema", cwd=tmp_path).err.startswith("deployer: say which: cluster or deployer\n")
+    assert world.run("schema", cwd=tmp_path).err.startswith("deployer: say which: cluster, deployer or charts\n")
     assert world.run("schema", "--write", cwd=tmp_path).code == 1
 
 
@@ -87,16 +87,19 @@ def test_tables_of_options_in_the_readmes_of_charts(world: World) -> None:
     world.write("helm-charts/c/values.schema.json", json.dumps(SCHEMA))
     world.write("helm-charts/c/values.yaml", json.dumps({"a": {"b": "x"}, "many": ["0123456789"] * 9}))
     world.write("helm-charts/c/README.md", README)
-    world.write("helm-charts/without-a-place/values.schema.json", "{")
-    world.write("helm-charts/without-a-place/README.md", "# Nothing to fill in\n")
+    world.write("helm-charts/without-a-schema/README.md", README)
     old = world.run("schema", "--check")
     assert old.code == 1
     assert old.err.startswith("deployer: helm-charts/c/README.md: is not what ")
     assert "values.schema.json" in old.err
     assert world.run("schema", "--check", "cluster").code == 0
-    assert "wrote helm-charts/c/README.md" in world.run("schema", "--write").out
+    assert world.run("schema", "--write", "charts") == (0, "wrote helm-charts/c/README.md\n", "")
+    assert world.run("schema", "charts") == (0, f"## helm-charts/c\n\n{TABLE}", "")
     made = (world.root / "helm-charts/c/README.md").read_text()
     assert made == README.replace("old\n", f"\n{TABLE}\n")
     assert world.run("schema", "--check") == (0, "", "")
+    world.write("helm-charts/c/README.md", "# No place for a table\n")
+    assert world.run("schema", "--check") == (0, "", "")
+    world.write("helm-charts/c/README.md", README)
     world.write("helm-charts/c/values.schema.json", "{")
     assert "helm-charts/c/values.schema.json:1:2: not JSON" in world.run("schema", "--check").err

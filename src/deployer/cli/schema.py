@@ -2,13 +2,15 @@
 
 deployer schema cluster    print the schema of cluster.yaml
 deployer schema deployer   print the schema of deployer.yaml
-deployer schema --write    write both into the fleet, where its files point to, and the tables of charts' READMEs
+deployer schema charts     print the options of the fleet's charts, as tables
+deployer schema --write    write both into the fleet, where its files point to, and the tables into charts' READMEs
 deployer schema --check    fail where those of the fleet are not what --write would write
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from posixpath import normpath
 
@@ -18,9 +20,13 @@ from deployer.fleet import chart_options, json_schema
 from deployer.fleet.repository import load_settings
 from deployer.git import WorkTree
 
+CHARTS = "charts"
+
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", nargs="?", choices=("cluster", "deployer"), help="the file to print the schema of")
+    parser.add_argument(
+        "name", nargs="?", choices=("cluster", "deployer", CHARTS), help="what to print, write or check; default: all"
+    )
     act = parser.add_mutually_exclusive_group()
     act.add_argument(
         "--write",
@@ -31,17 +37,28 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
-    made = {name: json_schema.text(schema) for name, schema in json_schema.schemas(_extra_keys(context)).items()}
-    chosen = {json_schema.path_of(name): text for name, text in made.items() if args.name in (None, name)}
     if args.write:
-        _write(context, chosen | ({} if args.name else _readmes(context)))
+        _write(context, _files(args.name, context))
     elif args.check:
-        _check(context, chosen | ({} if args.name else _readmes(context)))
+        _check(context, _files(args.name, context))
+    elif args.name == CHARTS:
+        print("\n".join(_tables(context)), end="")
     elif args.name:
-        print(made[args.name], end="")
+        print(*_schemas(args.name, context).values(), end="")
     else:
-        raise DeployerError("say which: cluster or deployer", hint="Or --write to write both into the fleet.")
+        raise DeployerError("say which: cluster, deployer or charts", hint="Or --write to write all into the fleet.")
     return EXIT_OK
+
+
+def _files(name: str | None, context: Context) -> dict[str, str]:
+    """By path, what should stand there."""
+    schemas = {} if name == CHARTS else _schemas(name, context)
+    return schemas | (_readmes(context) if name in (None, CHARTS) else {})
+
+
+def _schemas(name: str | None, context: Context) -> dict[str, str]:
+    made = json_schema.schemas(_extra_keys(context))
+    return {json_schema.path_of(one): json_schema.text(made[one]) for one in made if name in (None, one)}
 
 
 def _extra_keys(context: Context) -> tuple[str, ...]:
@@ -57,8 +74,18 @@ def _extra_keys(context: Context) -> tuple[str, ...]:
 
 def _readmes(context: Context) -> dict[str, str]:
     """READMEs of the fleet's charts, with the tables of their options as they should be."""
+    return chart_options.readmes(*_charts(context))
+
+
+def _tables(context: Context) -> Iterator[str]:
+    tree, folder = _charts(context)
+    for path in chart_options.with_schema(tree, folder):
+        yield f"## {path}\n\n{chart_options.chart_table(tree, path)}"
+
+
+def _charts(context: Context) -> tuple[WorkTree, str]:
     tree = WorkTree(context.root)
-    return chart_options.readmes(tree, normpath(load_settings(tree)[0].charts))
+    return tree, normpath(load_settings(tree)[0].charts)
 
 
 def _write(context: Context, made: dict[str, str]) -> None:

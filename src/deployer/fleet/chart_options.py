@@ -14,7 +14,7 @@ from deployer.fleet.tree import Tree
 from deployer.fleet.values import read_values
 
 README = "README.md"
-BEGIN = "<!-- options: made from values.schema.json by `deployer schema --write` -->"
+BEGIN = "<!-- options: made from values.schema.json by `deployer schema charts --write` -->"
 END = "<!-- end of options -->"
 _MOST = 60  # characters of a default that are shown
 
@@ -83,15 +83,21 @@ def chart_table(tree: Tree, folder: str) -> str:
     return table(options(schema, read_values(tree, values) if tree.is_file(values) else {}))
 
 
+def with_schema(tree: Tree, charts_folder: str) -> list[str]:
+    """The folders of charts that have a schema."""
+    folders = (f"{charts_folder}/{name}" for name in tree.children(charts_folder))
+    return [folder for folder in folders if tree.is_file(f"{folder}/{SCHEMA}")]
+
+
 def readmes(tree: Tree, charts_folder: str) -> dict[str, str]:
     """By path, the text that READMEs of charts should have: of those with a place for the table, and a schema.
 
     :raises FleetError: a chart's schema, values or README cannot be read.
     """
     found = {}
-    for folder in (f"{charts_folder}/{name}" for name in tree.children(charts_folder)):
+    for folder in with_schema(tree, charts_folder):
         path = f"{folder}/{README}"
-        if not (tree.is_file(path) and tree.is_file(f"{folder}/{SCHEMA}")):
+        if not tree.is_file(path):
             continue
         before, begin, rest = decode(tree.read(path), path).partition(BEGIN)
         _, end, after = rest.partition(END)
