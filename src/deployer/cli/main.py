@@ -27,6 +27,7 @@ class Verb(NamedTuple):
 VERBS: Mapping[str, Verb] = {
     "init": Verb("init", "make a new fleet"),
     "new": Verb("new", "make a new cluster or hub"),
+    "adopt": Verb("adopt", "take a hub that runs already into the fleet"),
     "validate": Verb("validate", "say all that is wrong with the fleet"),
     "schema": Verb("schema", "the JSON Schema of cluster.yaml or deployer.yaml, for editors"),
     "plan": Verb("plan", "which releases a change touches, and why"),

@@ -46,6 +46,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", nargs="?", help="the cluster's name, and its folder's")
     parser.add_argument("--provider", metavar="PROVIDER", help=f"one of {', '.join(Provider)}")
     parser.add_argument("--domain", metavar="DOMAIN", help="the domain below which its hubs stand")
+    parser.add_argument("--contact", metavar="MAIL", help="who is told when a certificate cannot be renewed")
     reach = parser.add_argument_group("how to reach it")
     for option, about in _connection_options().items():
         reach.add_argument(f"--{option}", metavar=option.split("-")[-1].upper(), help=about)
@@ -89,6 +90,7 @@ def _facts(args: argparse.Namespace, fleet: Fleet, asker: Asker) -> ClusterFacts
         domain=domain,
         ingress=args.ingress or "",
         homes=homes,
+        contact=args.contact or "",
     )
 
 

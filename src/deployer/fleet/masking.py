@@ -81,7 +81,7 @@ def masked(value: Any, path: Iterable[str] = ()) -> Any:
     if isinstance(value, dict):
         return _masked_map(value, parts)
     if isinstance(value, list):
-        before = [None, *value[:-1]]
+        before = [None, *value[:-1]] if value else []
         return [MASK if announces(flag, one) else masked(one, parts) for flag, one in zip(before, value, strict=True)]
     if value is None or isinstance(value, bool):
         return value

@@ -25,7 +25,7 @@ BLOCKS: Mapping[Provider, type] = {
 }
 COMMON = "common.values.yaml"  # what all hubs of a cluster list first
 SUPPORT_VALUES = "support.values.yaml"
-INGRESS_CLASS, ISSUER = "nginx", "letsencrypt-prod"  # as the chart support has them
+INGRESS_CLASS, ISSUER = "traefik", "letsencrypt-prod"  # as the chart support has them
 DOMAIN_KEY = "x-domain"  # below which the names of a cluster's hubs stand
 SHARE = "/export/homes"  # of an NFS server, where nothing else is said
 KUBECONFIG_FILE = "enc-kubeconfig.secret.yaml"
@@ -56,6 +56,7 @@ class ClusterFacts:
     ingress: str = ""
     homes: Homes | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
+    contact: str = ""  # the mail address that the certificates' authority writes to
 
 
 def new_cluster(facts: ClusterFacts, fleet: Fleet) -> Edit:
@@ -73,7 +74,8 @@ def new_cluster(facts: ClusterFacts, fleet: Fleet) -> Edit:
     }
     if with_support:
         texts[cluster_path(facts.name, SUPPORT_VALUES)] = values_text(
-            (), f"What the hubs of {facts.name} share: values of the chart {SUPPORT}, above its own defaults."
+            support_settings(facts),
+            f"What the hubs of {facts.name} share: values of the chart {SUPPORT}, above its own defaults.",
         )
     return Edit({path: text.encode() for path, text in texts.items()})
 
@@ -185,6 +187,12 @@ _INGRESS = (
         "Certificates are got, and renewed, by cert-manager.",
     ),
 )
+
+
+def support_settings(facts: ClusterFacts) -> list[Setting]:
+    """What is asked of the shared services, as values of the chart support."""
+    why = "Who is told when a certificate cannot be renewed."
+    return [Setting(("clusterIssuer", "email"), facts.contact, why)] if facts.contact else []
 
 
 def common_settings(facts: ClusterFacts) -> list[Setting]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deployer.errors import CombinedError, DeployerError, Place, no_room
-from deployer.fleet.findings import Finding, Severity
+from deployer.fleet.findings import RULES, Finding, Severity
 from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet, load_fleet
 from deployer.fleet.tree import Tree
@@ -55,18 +55,27 @@ class Edit:
     def over(self, tree: Tree) -> Overlay:
         return Overlay(tree, {**self.made, **{path: after for path, (_, after) in self.changed.items()}})
 
-    def check(self, fleet: Fleet, releases: Iterable[ReleaseId]) -> list[Finding]:
+    def fleet(self, before: Fleet) -> Fleet:
+        """The fleet as it would be.
+
+        :raises FleetError: it could not be read.
+        """
+        return load_fleet(self.over(before.tree))
+
+    def check(self, fleet: Fleet, releases: Iterable[ReleaseId], *, as_it_is: bool = False) -> list[Finding]:
         """What ``deployer validate`` would newly say of these releases: only warnings.
 
+        :param as_it_is: what can be meant so is no reason to stop: it is so already.
         :raises DeployerError: a new file is there already, or ``validate`` would find an error that is not there yet.
         """
         for path in self.made:
             if fleet.tree.is_file(path):
                 raise DeployerError("the file is there already", Place(path), "Move it away, or choose another name.")
-        after = load_fleet(self.over(fleet.tree))
+        after = self.fleet(fleet)
         known = {_known(one) for one in validate(fleet)}
         found = [one for one in validate(after, releases) if _known(one) not in known]
-        errors = [one for one in found if one.severity is Severity.ERROR]
+        stops = {rule.id for rule in RULES.values() if not (as_it_is and rule.may_be_silenced)}
+        errors = [one for one in found if one.severity is Severity.ERROR and one.rule in stops]
         if errors:
             raise CombinedError("nothing was written", errors=tuple(DeployerError(str(one)) for one in errors))
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -192,12 +192,20 @@ def _values(fleet: Fleet, cluster: Cluster, hub: NewHub) -> str:
     settings = [
         *login_settings(hub.login, hub.domain),
         *settings_of(hub.kind, hub.people),
-        *(shared_folder() if hub.kind is Kind.CLASS and _homes_on_nfs(fleet, cluster, keys) else ()),
+        *(_BESIDE_NFS.get(hub.kind, list)() if _homes_on_nfs(fleet, cluster, keys) else ()),
         *_ingress(fleet, cluster, hub, keys),
         *data_settings(cluster, hub.name, hub.buckets, who),
     ]
     about = f"{hub.display_name or hub.name}. {USES[hub.kind].about if hub.kind is not Kind.PLAIN else ''}"
     return values_text([one._replace(key=keys.place(one.key)) for one in settings], about)
+
+
+def _no_homes() -> list[Setting]:
+    return [Setting(("nfs", "enabled"), value=False, why="Nothing is kept, so no homes on the cluster's share.")]
+
+
+# What kinds need where the cluster has homes on a share.
+_BESIDE_NFS: Mapping[Kind, Callable[[], list[Setting]]] = {Kind.CLASS: shared_folder, Kind.EVENT: _no_homes}
 
 
 def _homes_on_nfs(fleet: Fleet, cluster: Cluster, keys: ChartKeys) -> bool:
@@ -213,7 +221,7 @@ def _ingress(fleet: Fleet, cluster: Cluster, hub: NewHub, keys: ChartKeys) -> It
     at = ("jupyterhub", "ingress")
     yield Setting((*at, "enabled"), value=True, why="Where the cluster's ingress finds the hub.")
     yield Setting((*at, "hosts"), [hub.domain])
-    yield Setting((*at, "tls"), [{"hosts": [hub.domain], "secretName": "https"}])
+    yield Setting((*at, "tls"), [{"hosts": [hub.domain], "secretName": "https-auto-tls"}])
 
 
 @dataclass(frozen=True, slots=True)

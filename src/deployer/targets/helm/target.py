@@ -145,7 +145,7 @@ class HelmTarget:
 
         :raises TargetError: it cannot be read.
         """
-        return read_history(self.session, self._commands(release), env=self._env)
+        return read_history(self.session, self._commands(release), env=self.env)
 
     def record(self, release: ReleaseId) -> Record:
         """What is recorded of a release.
@@ -167,7 +167,7 @@ class HelmTarget:
         :raises TargetError: the cluster cannot be asked.
         """
         records = self.records()
-        live = read_revisions(self.session, env=self._env) if records else {}
+        live = read_revisions(self.session, env=self.env) if records else {}
         found = {}
         for release, record in records.items():
             if source := self._proven(release, record, live.get(release.name)):
@@ -200,7 +200,7 @@ class HelmTarget:
         :raises DeployerError: it is not in the fleet, or the cluster cannot be logged in to.
         """
         found, commands = self.desired.release(release), self._commands(release)
-        return Live(found, self.desired, self.workshop, self.session, commands, self._env)
+        return Live(found, self.desired, self.workshop, self.session, commands, self.env)
 
     def check(self, release: ReleaseId) -> None:
         """Find what would fail before anything is done: inputs that cannot be read, a secret that is not encrypted.
@@ -251,7 +251,8 @@ class HelmTarget:
     # How it is done
 
     @property
-    def _env(self) -> dict[str, str]:
+    def env(self) -> dict[str, str]:
+        """What Helm gets beside the session's own environment: folders of its own."""
         return homes(self.workshop.homes)
 
     @property
@@ -279,7 +280,7 @@ class HelmTarget:
             runner = Runner(
                 release,
                 self.session,
-                self._env,
+                self.env,
                 folder,
                 control.cancelled,
                 busy,
