@@ -18,7 +18,7 @@ WHAT = {"cluster": "new_cluster", "hub": "new_hub"}
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    which = parser.add_subparsers(dest="what", metavar="cluster|hub", required=True)
+    which = parser.add_subparsers(dest="what", metavar="|".join(WHAT), required=True)
     for name, module_name in WHAT.items():
         module = import_module(f"deployer.cli.{module_name}")
         made = which.add_parser(

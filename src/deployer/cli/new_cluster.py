@@ -3,6 +3,8 @@
 deployer new cluster reef --provider gcp --project our-project --cluster-name hubs --zone us-central1-b
 deployer new cluster reef --provider kubeconfig
 deployer new cluster here --provider local
+deployer new cluster reef --from-terraform outputs.json             what `terraform output -json` wrote; - is stdin
+deployer new cluster reef --from-terraform outputs.json --check     where the fleet and Terraform have parted
 """
 
 from __future__ import annotations
@@ -10,15 +12,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
-from deployer.cli import writing
+from deployer.cli import terraform_outputs, writing
 from deployer.cli.asking import Asker
 from deployer.cli.context import Context
 from deployer.errors import EXIT_OK, DeployerError
 from deployer.fleet.cluster import Provider
 from deployer.fleet.ids import SUPPORT, ReleaseId
 from deployer.fleet.repository import CLUSTERS, Fleet
-from deployer.fleet.schema import Key, keys_of
+from deployer.fleet.schema import FLAG, Key, keys_of
+from deployer.scaffold import terraform_join
 from deployer.scaffold.cluster import (
     BLOCKS,
     KUBECONFIG_FILE,
@@ -29,6 +33,7 @@ from deployer.scaffold.cluster import (
     check_new_name,
     new_cluster,
 )
+from deployer.scaffold.terraform import KEY_OUTPUT, Outputs
 
 # What keys of the providers' blocks are called as options, where that is another word.
 _OPTIONS = {
@@ -56,15 +61,49 @@ def options(parser: argparse.ArgumentParser) -> None:
     gives.add_argument(
         "--ingress", metavar="HOST:PORT", help="where the health check connects, in place of what domains say"
     )
+    built = parser.add_argument_group("what Terraform built")
+    terraform_outputs.add_option(built)
+    built.add_argument("--check", action="store_true", help="write nothing: fail where the fleet says otherwise")
     writing.add_options(parser)
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
-    facts = _facts(args, context.fleet, Asker.at_terminal())
+    if args.check and args.from_terraform is None:
+        raise DeployerError("--check: only with --from-terraform FILE", hint="deployer new cluster --help")
+    outputs = terraform_outputs.read(args, context)
+    if outputs and args.check:
+        return _check(outputs, context)
+    facts = _built(args, outputs) if outputs else _facts(args, context.fleet, Asker.at_terminal())
     edit = new_cluster(facts, context.fleet)
     written = writing.finish(args, context, edit, [ReleaseId(facts.name, SUPPORT)])
     if written:
-        _say_next(facts)
+        _say_next(facts, built=outputs is not None)
+    for store in outputs.stores if outputs else ():
+        if store.volume:
+            print(f"Home storage {store.name} is a disk, for an NFS server in the cluster: {store.volume}")
+    return EXIT_OK
+
+
+def _built(args: argparse.Namespace, outputs: Outputs) -> ClusterFacts:
+    """The facts that Terraform tells; the options that would say the same are refused."""
+    said = [option for option in _connection_options() if _given(args, option) is not None]
+    said += [option for option in ("provider", "nfs-server") if _given(args, option) is not None]
+    if said:
+        raise DeployerError(f"--{said[0]}: Terraform says that", hint="Leave it out, or leave out --from-terraform.")
+    check_domain(args.domain or "")
+    return terraform_join.facts(outputs, name=args.name or "", domain=args.domain or "", ingress=args.ingress or "")
+
+
+def _check(outputs: Outputs, context: Context) -> int:
+    found = terraform_join.parted(outputs, context.fleet)
+    for one in found:
+        print(one)
+    if found:
+        raise DeployerError(
+            f"{outputs.name} and its Terraform have parted in {len(found)} place{'s' if len(found) > 1 else ''}",
+            hint="Mend the fleet's files, or what Terraform is told; then run this again.",
+        )
+    print(f"{outputs.name} is as Terraform built it")
     return EXIT_OK
 
 
@@ -94,14 +133,14 @@ def _facts(args: argparse.Namespace, fleet: Fleet, asker: Asker) -> ClusterFacts
     )
 
 
-def _connection(args: argparse.Namespace, provider: Provider, name: str, asker: Asker) -> dict[str, str | int]:
+def _connection(args: argparse.Namespace, provider: Provider, name: str, asker: Asker) -> dict[str, Any]:
     """The keys of the provider's block; options of other providers are an error."""
-    keys = keys_of(BLOCKS[provider])
+    keys = _asked_for(provider)
     own = {_option(key) for key in keys}
     for option in _connection_options():
         if option not in own and _given(args, option) is not None:
             raise DeployerError(f"--{option}: not for provider {provider}", hint="deployer new cluster --help")
-    found: dict[str, str | int] = {}
+    found: dict[str, Any] = {}
     for key, spec in keys.items():
         given, asked = _given(args, _option(key)), spec.required or (provider, key) in _ASKED_TOO
         if asked and not (key == "zone" and args.region):
@@ -129,8 +168,15 @@ def _about(told: list[tuple[str, str]]) -> str:
 
 
 def _keys() -> Iterator[tuple[Provider, str, Key]]:
-    for provider, block in BLOCKS.items():
-        yield from ((provider, key, spec) for key, spec in keys_of(block).items())
+    for provider in BLOCKS:
+        yield from ((provider, key, spec) for key, spec in _asked_for(provider).items())
+
+
+def _asked_for(provider: Provider) -> dict[str, Key]:
+    """The keys of a provider's block that are options; flags and inner blocks come by hand, or from Terraform."""
+    return {
+        key: spec for key, spec in keys_of(BLOCKS[provider]).items() if spec.kind is not FLAG and not spec.kind.models
+    }
 
 
 def _option(key: str) -> str:
@@ -142,12 +188,13 @@ def _given(args: argparse.Namespace, option: str) -> str | None:
     return given
 
 
-def _say_next(facts: ClusterFacts) -> None:
+def _say_next(facts: ClusterFacts, *, built: bool) -> None:
     print("Next:")
     if facts.provider is Provider.KUBECONFIG:
         file = f"{CLUSTERS}/{facts.name}/{facts.connection['file']}"
         print(f"  sops --encrypt --filename-override {file} KUBECONFIG > {file}")
     elif key := facts.connection.get("key"):
         file = f"{CLUSTERS}/{facts.name}/{key}"
-        print(f"  sops --encrypt --filename-override {file} KEY > {file}")
+        before = f"terraform output -raw {KEY_OUTPUT} | " if built else ""  # so that the key touches no disk in clear
+        print(f"  {before}sops --encrypt --filename-override {file} {'/dev/stdin' if built else 'KEY'} > {file}")
     print(f"  deployer new hub {facts.name} NAME")

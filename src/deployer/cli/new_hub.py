@@ -3,6 +3,7 @@
 deployer new hub reef ocean --kind research --login github --allow-org our-org --admin ada
 deployer new hub reef biology --kind class --login google --allow-domain uni.example.org --admin ada@uni.example.org
 deployer new hub reef workshop --kind event --people 80
+deployer new hub reef ocean --login github --allow-org our-org --from-terraform outputs.json
 
 Nobody may log in whom no rule allows. A cluster's first hub gets a staging hub beside it: its canary.
 """
@@ -15,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from deployer.cli import writing
+from deployer.cli import terraform_outputs, writing
 from deployer.cli.asking import Asker
 from deployer.cli.context import Context
 from deployer.cli.login_questions import ask_login, login_options
@@ -38,6 +39,8 @@ from deployer.scaffold.hub import (
 )
 from deployer.scaffold.kinds import USES, Kind
 from deployer.scaffold.login import CONFIG, callback
+from deployer.scaffold.terraform import Outputs
+from deployer.scaffold.terraform_join import hub_settings
 from deployer.scaffold.yaml_text import Setting, values_text
 from deployer.secrets.seal import seal
 
@@ -68,6 +71,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--write", action="store_true", help="users may write to it, too")
     data.add_argument("--requester-pays", action="store_true", help="who reads it pays for that")
     data.add_argument("--identity", metavar="ID", help="what users are to the cloud (default: made of the names)")
+    terraform_outputs.add_option(data)
     writing.add_options(parser)
 
 
@@ -80,7 +84,7 @@ def _people(text: str) -> int:
 def run(args: argparse.Namespace, context: Context) -> int:
     asker = Asker.at_terminal()
     cluster = _cluster(args, context.fleet, asker)
-    hubs = _hubs(args, context, cluster, asker)
+    hubs = _with_built(_hubs(args, context, cluster, asker), cluster, terraform_outputs.read(args, context))
     edit = new_hubs(context.fleet, cluster.name, hubs)
     if writing.finish(args, context, edit, release_ids(cluster.name, hubs)):
         _say_next(cluster, hubs)
@@ -142,6 +146,33 @@ def _hubs(args: argparse.Namespace, context: Context, cluster: Cluster, asker: A
         where = "" if local else f"{STAGING}.{base or domain.split('.', 1)[-1]}"
         hubs.insert(0, staging_of(hub, cluster.name, where))
     return hubs
+
+
+def _with_built(hubs: list[NewHub], cluster: Cluster, outputs: Outputs | None) -> list[NewHub]:
+    """Each hub with its identity and buckets, where Terraform built any.
+
+    :raises DeployerError: the outputs are another cluster's, or have nothing for the hub that was asked for.
+    """
+    if outputs is None:
+        return hubs
+    if outputs.name != cluster.name:
+        raise DeployerError(f"these are outputs of {outputs.name}, not of {cluster.name}", outputs.place)
+    if hubs[-1].name not in outputs.hubs:
+        raise DeployerError(
+            f"no buckets and no identity for {hubs[-1].name}",
+            outputs.place,
+            "Add it to hubs in terraform.tfvars, and apply.",
+        )
+    return [_built(hub, outputs) for hub in hubs]
+
+
+def _built(hub: NewHub, outputs: Outputs) -> NewHub:
+    settings = hub_settings(outputs, hub.name)
+    account = outputs.account(hub.name)
+    if hub.buckets:  # then it is --data that says what users are to the cloud
+        settings = [setting for setting in settings if setting.key[-2] == "extraEnv"]
+    who = next(iter(account.annotations.values())) if account else ""
+    return replace(hub, built=tuple(settings), who=hub.who or who)
 
 
 def _buckets(args: argparse.Namespace, cluster: Cluster) -> tuple[Bucket, ...]:

@@ -70,6 +70,9 @@ class Gcp(Model):
     cluster: str = declare(TEXT, "the name of the GKE cluster", example="hub-cluster")
     zone: str = declare(TEXT, "its zone, or its region", default="", example="us-central1-b")
     region: str = declare(TEXT, "its region, for a regional cluster", default="")
+    dns_endpoint: bool = declare(
+        FLAG, "reach the Kubernetes API by its DNS name, which lets in whom IAM does, from any address", default=False
+    )
     key: str = declare(TEXT, "the sops-encrypted service account key; without one: ambient credentials", default="")
     oidc: GcpOidc | None = declare(
         model(GcpOidc), "whom the jobs of a pipeline log in as, with no stored key", default=None

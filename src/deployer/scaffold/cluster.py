@@ -12,7 +12,7 @@ from deployer.fleet.cluster import LABEL, Aws, Azure, Gcp, Kubeconfig, Local, Pr
 from deployer.fleet.ids import SUPPORT
 from deployer.fleet.json_schema import modeline, path_of
 from deployer.fleet.repository import CLUSTERS, TEMPLATES, Fleet, cluster_file, cluster_path
-from deployer.fleet.schema import COUNT, keys_of, nearest
+from deployer.fleet.schema import COUNT, FLAG, Key, keys_of, nearest
 from deployer.scaffold.edit import Edit
 from deployer.scaffold.yaml_text import Setting, lines, scalar, values_text
 
@@ -50,7 +50,7 @@ class ClusterFacts:
 
     name: str
     provider: Provider
-    connection: Mapping[str, str | int] = field(default_factory=dict)
+    connection: Mapping[str, Any] = field(default_factory=dict)
     provider_url: str = ""
     domain: str = ""
     ingress: str = ""
@@ -94,7 +94,7 @@ def check_new_name(name: str, fleet: Fleet) -> None:
         raise DeployerError(f"there is a cluster {name} already: {CLUSTERS}/{name}/", hint="Choose another name.")
 
 
-def check_connection(provider: Provider, given: Mapping[str, str | int]) -> None:
+def check_connection(provider: Provider, given: Mapping[str, Any]) -> None:
     """
     :raises DeployerError: a key is not one of the provider's block, or one that it needs is missing.
     """
@@ -147,17 +147,16 @@ def _entries(facts: ClusterFacts) -> Iterator[tuple[str, Any]]:
         yield "ingress", facts.ingress
 
 
-def connection_block(provider: Provider, given: Mapping[str, str | int]) -> dict[str, Any]:
+def connection_block(provider: Provider, given: Mapping[str, Any]) -> dict[str, Any]:
     """The block in the order of its declaration; text stays text, whatever it looks like."""
-    return {
-        key: _typed(given[key], number=spec.kind is COUNT)
-        for key, spec in keys_of(BLOCKS[provider]).items()
-        if given.get(key)
-    }
+    return {key: _typed(given[key], spec) for key, spec in keys_of(BLOCKS[provider]).items() if given.get(key)}
 
 
-def _typed(value: str | int, *, number: bool) -> str | int:
-    return int(value) if number else str(value)
+def _typed(value: Any, spec: Key) -> Any:
+    """Flags and inner blocks stay what they are."""
+    if spec.kind is FLAG or spec.kind.models:
+        return value
+    return int(value) if spec.kind is COUNT else str(value)
 
 
 def console_url(provider: Provider, connection: Mapping[str, Any]) -> str:

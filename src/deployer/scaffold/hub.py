@@ -32,7 +32,8 @@ STAGING_PEOPLE = 5  # who try out a staging hub
 class NewHub:
     """What was chosen for a hub. ``who`` is what its users are to the cloud where that is not to be made up.
 
-    ``sealed`` is the encrypted file of its log-in's id and secret, ``None`` where that is still to be made.
+    ``sealed`` is the encrypted file of its log-in's id and secret, ``None`` where that is still to be made; ``built``
+    are settings for what Terraform built for it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class NewHub:
     buckets: tuple[Bucket, ...] = ()
     who: str = ""
     sealed: bytes | None = None
+    built: tuple[Setting, ...] = ()
 
     @property
     def secret_file(self) -> str:
@@ -195,6 +197,7 @@ def _values(fleet: Fleet, cluster: Cluster, hub: NewHub) -> str:
         *(_BESIDE_NFS.get(hub.kind, list)() if _homes_on_nfs(fleet, cluster, keys) else ()),
         *_ingress(fleet, cluster, hub, keys),
         *data_settings(cluster, hub.name, hub.buckets, who),
+        *hub.built,
     ]
     about = f"{hub.display_name or hub.name}. {USES[hub.kind].about if hub.kind is not Kind.PLAIN else ''}"
     return values_text([one._replace(key=keys.place(one.key)) for one in settings], about)

@@ -45,7 +45,8 @@ def gcp(block: Gcp, private: Path, env: Mapping[str, str], read: Read) -> Login:
 def gcp_command(block: Gcp) -> tuple[str, ...]:
     """What writes the kubeconfig that KUBECONFIG names. A location is a zone or a region."""
     where = ("--location", block.region or block.zone, "--project", block.project)
-    return ("gcloud", "container", "clusters", "get-credentials", block.cluster, *where)
+    by_name = ("--dns-endpoint",) if block.dns_endpoint else ()
+    return ("gcloud", "container", "clusters", "get-credentials", block.cluster, *where, *by_name)
 
 
 def aws(block: Aws, private: Path, env: Mapping[str, str], read: Read) -> Login:
