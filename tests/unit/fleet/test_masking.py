@@ -62,6 +62,10 @@ def test_what_stays_readable(value: Any, path: list[str], said: str) -> None:
     assert shown(value, path, 80) == said
 
 
+def test_lists_with_nothing_in_them_stay() -> None:
+    assert masked({"plain": [], "more": [[]]}) == {"plain": [], "more": [[]]}
+
+
 def test_only_the_value_of_a_named_entry_is_masked() -> None:
     entries = [{"name": "API_TOKEN", "value": PW}, {"name": "LANG", "value": "C"}]
     assert masked(entries) == [{"name": "API_TOKEN", "value": MASK}, {"name": "LANG", "value": "C"}]

@@ -58,6 +58,7 @@ def test_never_shown(data: Any) -> None:
         {"volumes": [{"secret": {"secretName": "hub"}}]},
         {"automountServiceAccountToken": False},
         {"tolerations": [{"key": "hub.jupyter.org/dedicated", "value": "user"}]},
+        {"args": [], "env": [{"tls": []}]},  # lists with nothing in them
         {"data": {"motd": "Keys and secrets are kept elsewhere"}},
     ],
 )
