@@ -89,5 +89,6 @@ def test_every_rollout_of_none(fleet):
 
 
 def test_one_word_for_a_hub(fleet):
-    assert fleet.ok("preview", "reef/ocean").out == fleet.ok("preview", "reef", "ocean").out
+    told = fleet.ok("preview", "reef", "ocean", "--dry-run").out
+    assert fleet.ok("preview", "reef/ocean", "--dry-run").out == told
     assert "reef/ocean" in fleet.ok("deploy", "reef/ocean", "--dry-run").out

@@ -35,7 +35,7 @@ VERBS: Mapping[str, Verb] = {
     "explain": Verb("explain", "which files and lines set a hub's values"),
     "deploy": Verb("deploy", "upgrade releases: support, then canaries, then production"),
     "check": Verb("check", "prove that users of a hub can work"),
-    "preview": Verb("preview", "what of a hub's values a local hub can give"),
+    "preview": Verb("preview", "start any hub, or a replicate, on this machine for a look"),
     "status": Verb("status", "what is deployed, and how it is"),
     "logs": Verb("logs", "what a hub wrote"),
     "history": Verb("history", "past rollouts"),

@@ -11,7 +11,6 @@ from deployer.errors import CommandError, DeployerError, Place
 from deployer.fleet.helm_yaml import load
 from deployer.process import run
 from deployer.replicate.plain import Blank, dump
-from deployer.secrets.private import private_folder, write_private
 from deployer.secrets.sops import TIMEOUT, SecretError, find_sops
 
 # What a recipient looks like, and the option of sops that takes it.
@@ -53,14 +52,12 @@ def encrypt(content: bytes, name: str, recipients: Iterable[str], env: Mapping[s
     """
     kind = "json" if name.endswith(".json") else "yaml"
     clean = {key: value for key, value in env.items() if not _OTHERS.fullmatch(key)}
-    with private_folder() as folder:
-        file = write_private(folder / f"secret.{kind}", content)
-        words = ["--disable-version-check", "--config", _NO_CONFIG, "--encrypt", *options(recipients)]
-        try:
-            return run([find_sops(env), *words, str(file)], env=clean, cwd=folder, timeout=TIMEOUT).raw
-        except CommandError as error:
-            said = error.hint.replace(str(folder), "").strip()
-            raise SecretError("cannot be encrypted to the recipients", Place(name), said) from None
+    words = ["--disable-version-check", "--config", _NO_CONFIG, "--encrypt", *options(recipients)]
+    words += ["--input-type", kind, "--output-type", kind, "/dev/stdin"]
+    try:
+        return run([find_sops(env), *words], env=clean, stdin=content, timeout=TIMEOUT).raw
+    except CommandError as error:
+        raise SecretError("cannot be encrypted to the recipients", Place(name), error.hint.strip()) from None
 
 
 def sealed_data(raw: bytes, path: str) -> dict[str, Any]:
