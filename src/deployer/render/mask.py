@@ -84,7 +84,7 @@ class Masker:
         if isinstance(value, dict):
             return self._map(value, secret=secret)
         if isinstance(value, list):
-            before = [None, *value[:-1]]
+            before = [None, *value[:-1]] if value else []
             pairs = zip(before, value, strict=True)
             return [self._masked(one, secret=secret or announces(flag, one)) for flag, one in pairs]
         if value is None or isinstance(value, bool) or value in ("", GENERATED):
