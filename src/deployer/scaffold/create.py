@@ -11,15 +11,21 @@ from pathlib import Path
 from deployer.errors import DeployerError
 from deployer.fleet import json_schema
 from deployer.process import run
+from deployer.scaffold.yaml_text import lines
 
 # What stands in for who has told git no name yet, for the first commit only.
 _NOBODY = ("-c", "user.name=deployer", "-c", "user.email=deployer@localhost")
 
 
-def new_fleet(folder: Path, *, example: bool = False) -> None:
+SECRETS = "(^|/)enc-[^/]*$"  # the files that sops encrypts
+_NO_KEYS: Mapping[str, str] = {}
+
+
+def new_fleet(folder: Path, *, example: bool = False, keys: Mapping[str, str] = _NO_KEYS) -> None:
     """Make a fleet in ``folder``, whole or not at all: charts, settings and one local cluster.
 
     :param example: two local clusters of three hubs each instead, as real ones differ.
+    :param keys: with what its secrets are encrypted, by the names that .sops.yaml has for kinds of keys.
     :raises DeployerError: there is something in the folder already, or it cannot be written.
     """
     try:
@@ -31,6 +37,7 @@ def new_fleet(folder: Path, *, example: bool = False) -> None:
             for layer in ("base", "example" if example else "first"):
                 _copy(layer, made)
             _write_schemas(made)
+            _name_keys(made / ".sops.yaml", keys)
             made.replace(folder)  # an empty folder in its place is replaced
     except OSError as error:
         raise DeployerError(f"{folder}: {error.strerror}") from None
@@ -39,8 +46,17 @@ def new_fleet(folder: Path, *, example: bool = False) -> None:
 def _copy(layer: str, to: Path) -> None:
     with as_file(files("deployer.scaffold") / "template" / layer) as source:
         shutil.copytree(source, to, dirs_exist_ok=True)
-    for file in to.rglob("dot-*"):  # packaging tools leave out files whose names begin with a dot
+    for file in list(to.rglob("dot-*")):  # packaging tools leave out files whose names begin with a dot
         file.rename(file.with_name("." + file.name.removeprefix("dot-")))
+
+
+def _name_keys(file: Path, keys: Mapping[str, str]) -> None:
+    """The rule that .sops.yaml only shows, where the keys are known."""
+    if keys:
+        text = file.read_text(encoding="utf-8")
+        about = "\n".join(line for line in text.splitlines()[:1])
+        rule = "\n".join(lines({"creation_rules": [{"path_regex": SECRETS, **keys}]}))
+        file.write_text(f"{about}\n{rule}\n", encoding="utf-8")
 
 
 def _write_schemas(to: Path) -> None:

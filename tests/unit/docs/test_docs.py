@@ -30,6 +30,7 @@ TEMPLATE = ROOT / "src/deployer/scaffold/template/base/README.md"
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     TEMPLATE,
+    TEMPLATE.with_name("CONTRIBUTING.md"),
     *(page for page in sorted(DOCS.rglob("*.md")) if not {"_generated", "_build"} & set(page.parts)),
 ]
 HELP = {"-h", "--help"}
