@@ -13,6 +13,7 @@ from deployer.fleet.ids import SUPPORT
 from deployer.fleet.json_schema import modeline, path_of
 from deployer.fleet.repository import CLUSTERS, TEMPLATES, Fleet, cluster_file, cluster_path
 from deployer.fleet.schema import COUNT, FLAG, Key, keys_of, nearest
+from deployer.scaffold.data import what_identity_needs
 from deployer.scaffold.edit import Edit
 from deployer.scaffold.yaml_text import Setting, lines, scalar, values_text
 
@@ -209,5 +210,6 @@ def common_settings(facts: ClusterFacts) -> list[Setting]:
         found += [
             Setting(("userServiceAccount", "enabled"), value=True, why="What users' servers are to the cloud."),
             Setting(("userServiceAccount", "annotations"), dict(facts.annotations)),
+            *what_identity_needs(facts.provider),
         ]
     return found

@@ -89,7 +89,7 @@ def data_settings(cluster: Cluster, hub: str, buckets: Sequence[Bucket], who: st
         ),
         Setting(("userServiceAccount", "annotations"), {_ANNOTATIONS[cluster.provider]: who}),
     ]
-    found += _what_identity_needs(cluster.provider)
+    found += what_identity_needs(cluster.provider)
     env = dict(_environment(cluster, buckets))
     why = "Where the data is, for users' programs."
     for (key, value), first in zip(env.items(), (why, *[""] * len(env)), strict=False):
@@ -97,7 +97,7 @@ def data_settings(cluster: Cluster, hub: str, buckets: Sequence[Bucket], who: st
     return found
 
 
-def _what_identity_needs(provider: Provider) -> Iterator[Setting]:
+def what_identity_needs(provider: Provider) -> Iterator[Setting]:
     """What else must be so for the annotation to have an effect."""
     user = ("jupyterhub", "singleuser")
     if provider is Provider.GCP:

@@ -48,6 +48,7 @@ def test_the_fleet_is_valid_and_says_what_was_given(provider):
     assert [one for one in validate(fleet) if "atoll" in one.place.path] == []
     common = edit.made["config/clusters/atoll/common.values.yaml"].decode()
     assert "serverIP: 10.0.0.2" in common
+    assert ("cloudMetadataServer: true" in common) is (provider == "gcp")  # the identity comes from there
     assert "email: ops@example.org" in edit.made["config/clusters/atoll/support.values.yaml"].decode()
     assert "pvcName: home-nfs" in common
     assert "iam.gke.io/gcp-service-account: a@p.iam.gserviceaccount.com" in common
