@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +92,28 @@ def run(
         last = (result.stderr.strip() or result.stdout.strip()).splitlines()[-12:]
         raise CommandError(f"{redact(join(words), secrets)}: {why}", hint="\n".join(last))
     return result
+
+
+@contextmanager
+def companion(argv: Sequence[str | os.PathLike[str]], *, env: Mapping[str, str]) -> Iterator[Callable[[], bool]]:
+    """Run ``argv`` beside us as long as this holds; what is yielded tells whether it lives.
+
+    Its standard input says nothing, and ends when we do, however that comes about: by then it has to end itself.
+
+    :raises CommandError: not found or not executable.
+    """
+    words = tuple(os.fspath(word) for word in argv)
+    quiet = subprocess.DEVNULL
+    try:
+        child = subprocess.Popen(
+            words, env=dict(env), stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=True
+        )
+    except OSError as error:
+        raise CommandError(f"{words[0]}: {error.strerror}", hint=f"Is {words[0]!r} installed and on PATH?") from None
+    try:
+        yield lambda: child.poll() is None
+    finally:
+        _end(child)
 
 
 def attached(argv: Sequence[str | os.PathLike[str]], *, env: Mapping[str, str]) -> int:

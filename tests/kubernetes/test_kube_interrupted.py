@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 
@@ -40,6 +41,31 @@ def test_the_deployer_is_killed_in_mid_upgrade_and_resumed(fleets):
     assert fleet.outcomes() == {"reef/staging": "succeeded", "reef/ocean": "succeeded"}, str(ran)
     assert settled(fleet, "reef/staging", "reef/ocean")
     assert fleet.revisions("reef/ocean") == [(1, "deployed")]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_at_any_moment_and_resumed(fleets, seed):
+    """However far the journal has come: what was begun is settled, what was not is done."""
+    fleet = fleets({"reef": {"staging": {}, "ocean": {"helm_chart": "small"}}})
+    if seed:  # else it is the first install that is cut
+        fleet.ok("deploy", "--all", "--yes")
+    fleet.change("reef/staging", {**slow(2), "title": "New"})
+    fleet.change("reef/ocean", {"title": "New"})
+    lines, before = random.Random(seed).randint(2, 24), fleet.journal()  # a whole rollout of two has some more
+    child = fleet.begin("deploy", "--all", "--yes")
+    wait_until(
+        lambda: (fleet.journal()[:1] != before[:1] and len(fleet.journal()) >= lines) or child.poll() is not None
+    )
+    child.kill()
+    child.communicate()
+
+    if None in fleet.outcomes().values():
+        fleet.ok("deploy", "--resume", "--yes")
+
+    assert set(fleet.outcomes().values()) == {"succeeded"}, f"cut after {lines} lines"
+    assert settled(fleet, "reef/staging", "reef/ocean")
+    assert (fleet.title("reef/staging"), fleet.title("reef/ocean")) == ("New", "New")
+    assert fleet.json("plan", "--outdated")["releases"] == []
 
 
 def test_the_api_server_dies_in_mid_rollout(fleets):

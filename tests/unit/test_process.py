@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -13,7 +14,7 @@ import psutil
 import pytest
 
 from deployer.errors import CommandError
-from deployer.process import REDACTED, redact, run
+from deployer.process import REDACTED, companion, redact, run
 
 ENV = {"PATH": os.environ["PATH"]}
 PATIENCE = 20.0  # seconds until something that must happen is given up
@@ -136,3 +137,23 @@ def test_many_at_once_do_not_get_in_each_other_s_way() -> None:
     for thread in threads:
         thread.join()
     assert results == {n: f"{n}\n" for n in range(8)}
+
+
+def test_a_companion_ends_with_us_even_where_we_are_killed(tmp_path):
+    code = (
+        "import os, sys, time; from deployer.process import companion\n"
+        "words = ['sh', '-c', 'echo began > began; read -r _; echo ended > ended']\n"
+        "with companion(words, env=dict(os.environ)) as alive: time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path) as parent:
+        wait_until((tmp_path / "began").exists)
+        parent.kill()
+    wait_until((tmp_path / "ended").exists)
+
+
+def test_a_companion_ends_at_the_end(tmp_path):
+    with companion(["sh", "-c", "read -r _; exit 0"], env=dict(os.environ)) as alive:
+        assert alive()
+    assert not alive()
+    with pytest.raises(CommandError, match="not-there"), companion(["not-there"], env={}):
+        pass

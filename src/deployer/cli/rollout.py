@@ -12,11 +12,13 @@ from pathlib import Path
 from deployer.cli.context import Context
 from deployer.cli.legs import write_record
 from deployer.cli.selection import parse_releases
-from deployer.cli.wiring import checkers, levels, local_target, take_inputs, targets
+from deployer.cli.wiring import checkers, levels, local_target, take_inputs, target, targets
 from deployer.errors import EXIT_INTERRUPTED, DeployerError
 from deployer.fleet.cluster import Provider
+from deployer.fleet.ids import SUPPORT, ReleaseId
 from deployer.plan.build import only as part_of
 from deployer.plan.model import Plan
+from deployer.plan.ports import State
 from deployer.reports.board import Board
 from deployer.reports.lines import JsonLines, PlainLines
 from deployer.reports.summary import show_result
@@ -39,8 +41,28 @@ def start(context: Context, plan: Plan, args: argparse.Namespace) -> int:
     _check_plan(context, part_of(plan, chosen.only) if chosen.only else plan)
     if not args.yes and not _agreed(plan):
         return EXIT_INTERRUPTED
+    if args.hubs:
+        _tell_of_support(context, plan)
     rollout = args.rollout_id or new_id(datetime.now(UTC), secrets.randbits(24))
     return _carry_out(context, plan, Journal.start(context.state, rollout, plan, leg=args.leg), chosen, args)
+
+
+def _tell_of_support(context: Context, plan: Plan) -> None:
+    """Who deploys hubs by name may not think of what they stand on."""
+    for cluster in sorted({release.id.cluster for release in plan.releases}):
+        support = ReleaseId(cluster, SUPPORT)
+        if support not in context.fleet.releases or support in plan.by_id:
+            continue
+        try:
+            absent = target(context, cluster).observe(support).state is State.ABSENT
+        except DeployerError:
+            continue  # what is wrong with the cluster, the rollout tells
+        if absent:
+            print(
+                f"{support} was never deployed: without it hubs may have no address and no certificate. "
+                f"To deploy it: deployer deploy {cluster} --support",
+                file=sys.stderr,
+            )
 
 
 def resume(context: Context, args: argparse.Namespace) -> int:

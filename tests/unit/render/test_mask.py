@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deployer.fleet.masking import masked
 from deployer.render.mask import Masker, marks, unmarked
 from deployer.render.normalise import dump
 from secret_shapes import PW, SECRET_KEYS, SECRET_VALUES
@@ -114,3 +115,15 @@ def test_long_texts_take_no_longer_than_their_length_asks() -> None:
     ):
         shown({"kind": "ConfigMap", "data": {"plain": text}})
     assert time.monotonic() - start < 20  # seconds; where time grew with the square: minutes
+
+
+def test_what_is_empty_stays_empty() -> None:
+    data = {
+        "hosts": [],
+        "map": {},
+        "text": "",
+        "nested": [[], {}],
+        "data": {"x.json": '{"a": []}', "y.yaml": "a: []\nb: {}\n"},
+    }
+    assert MASKER.manifest(data) == data
+    assert masked(data) == data

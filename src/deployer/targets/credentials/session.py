@@ -20,6 +20,7 @@ from deployer.process import Result, run
 from deployer.secrets.private import private_folder, sweep
 from deployer.secrets.sops import decrypt, is_encrypted
 from deployer.targets.credentials import providers
+from deployer.targets.credentials.api import Api
 from deployer.targets.credentials.providers import Login
 
 TIMEOUT = 120.0  # seconds for a cloud's log-in command
@@ -55,13 +56,14 @@ def _base64(text: str) -> str:
 class Session:
     """``env`` is what commands are run with; ``redactions`` hold what must not be seen of what they say.
 
-    ``folder`` is private to the session and gone with it.
+    ``folder`` is private to the session and gone with it. ``api`` saves a process for each request.
     """
 
     cluster: str
     env: Mapping[str, str] = field(repr=False)
     folder: Path
     redactions: Redactions = field(default_factory=Redactions, repr=False)
+    api: Api | None = None
 
     def run(
         self,
@@ -152,7 +154,10 @@ class Sessions:
         redactions = Redactions(login.secrets)
         for command in login.commands:
             _log_in(cluster.name, command, login)
-        return Session(cluster.name, login.env, private, redactions)
+        api = Api(login.env, private)
+        with self._lock:
+            self._stack.callback(api.close)
+        return Session(cluster.name, login.env, private, redactions, api)
 
 
 def _login(cluster: Cluster, folder: Path, private: Path, env: Mapping[str, str]) -> Login:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import join
+from typing import NamedTuple
 
 from deployer.errors import CommandError, DeployerError, TargetError
 from deployer.fleet.ids import ReleaseId
@@ -27,6 +29,20 @@ LOOK = 60.0  # seconds for a look at what Helm holds
 ENDING = 60.0  # seconds that a cancelled helm gets to go back by itself
 LATE = 0.9  # of its time: a helm that took so long has waited, whatever it says
 LOGS_KEPT = 30  # of each release
+_DEPLOYED = re.compile(r"^STATUS: deployed\nREVISION: (\d+)$", re.MULTILINE)
+
+
+class Acted(NamedTuple):
+    """What became of a step: its log, and what it said."""
+
+    log: Path
+    said: str
+
+    @property
+    def deployed(self) -> int | None:
+        """The revision that Helm says is deployed now; None where it does not say so."""
+        found = _DEPLOYED.search(self.said)
+        return int(found[1]) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +75,8 @@ class Runner:
         """
         return look(self.session, argv, env=self.env, cancelled=self.cancelled)
 
-    def act(self, step: Step, *, seconds: float, cwd: Path | None = None, notes: Iterable[str] = ()) -> Path:
-        """Carry out one step; return its log.
+    def act(self, step: Step, *, seconds: float, cwd: Path | None = None, notes: Iterable[str] = ()) -> Acted:
+        """Carry out one step.
 
         :param cwd: where paths in it start from.
         :param notes: what whoever reads the log must know of them.
@@ -88,11 +104,11 @@ class Runner:
             said = done.stderr.strip() or done.stdout.strip()
             timed_out = time.monotonic() - began > seconds * LATE
             raise _FailedError.of(explained(self.release, said, self.charts, log=str(log)), said, timed_out=timed_out)
-        return log
+        return Acted(log, done.stdout)
 
     def act_with_retries(
         self, prepare: Callable[[], Step | None], *, seconds: float, cwd: Path | None = None, notes: Iterable[str] = ()
-    ) -> Path | None:
+    ) -> Acted | None:
         """As :meth:`act`, once more after what passes by itself; ``prepare`` makes the step anew for each try.
 
         Where it makes none, nothing is left to be done.
@@ -101,7 +117,7 @@ class Runner:
         """
         deadline = time.monotonic() + seconds
 
-        def once() -> Path | None:
+        def once() -> Acted | None:
             step = prepare()
             left = max(deadline - time.monotonic(), 1.0)
             return self.act(step, seconds=left, cwd=cwd, notes=notes) if step else None

@@ -1,4 +1,7 @@
-"""Objects of the cluster, read and written with ``kubectl … --raw``: one request each, and the API's own answers."""
+"""Objects of the cluster, read and written through kubectl: one request each, and the API's own answers.
+
+One ``kubectl proxy`` of the session is asked; where there is none, ``kubectl … --raw``.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,20 @@ import json
 import re
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from deployer.errors import CommandError, TargetError
+from deployer.process import redact
+from deployer.targets.credentials.api import Unreachable
 from deployer.targets.credentials.session import Session
 from deployer.targets.helm.retry import is_transient, retried
 
 TIMEOUT = 30.0  # seconds for one request
 _REASON = re.compile(r"Error from server \((\w+)\)")
+
+_METHODS = {"get": "GET", "create": "POST", "replace": "PUT", "delete": "DELETE"}
 
 Object = dict[str, Any]
 
@@ -72,26 +80,41 @@ class Kubectl:
                 raise
 
     def _call(self, verb: str, path: str, body: Mapping[str, Any] | None = None) -> Object:
-        argv = ["kubectl", verb, "--raw", path, *(["--filename", "-"] if body is not None else [])]
-        stdin = None if body is None else json.dumps(body).encode()
+        given = None if body is None else json.dumps(body).encode()
 
         def call() -> Object:
-            done = self.session.run(argv, stdin=stdin, timeout=TIMEOUT, cancelled=self.cancelled, check=False)
-            if not done.ok:
-                raise _refused(self.session.cluster, verb, path, done.stderr.strip() or done.stdout.strip())
             try:
-                found = json.loads(done.raw)
+                found = json.loads(self._ask(verb, path, given))
             except ValueError:
                 return {}
             return found if isinstance(found, dict) else {}
 
         return retried(call, lambda error: is_transient(f"{error.message}\n{error.hint}"), cancelled=self.cancelled)
 
+    def _ask(self, verb: str, path: str, body: bytes | None) -> bytes:
+        """One try.
+
+        :raises ApiError: it is refused.
+        """
+        if self.session.api:
+            with suppress(Unreachable):
+                answer = self.session.api.request(_METHODS[verb], path, body, timeout=TIMEOUT)
+                if not answer.reason:
+                    return answer.body
+                said = redact(f"Error from server ({answer.reason}): {answer.message}", self.session.redactions())
+                raise _refused(self.session.cluster, verb, path, said)
+        argv = ["kubectl", verb, "--raw", path, *(["--filename", "-"] if body is not None else [])]
+        done = self.session.run(argv, stdin=body, timeout=TIMEOUT, cancelled=self.cancelled, check=False)
+        if not done.ok:
+            raise _refused(self.session.cluster, verb, path, done.stderr.strip() or done.stdout.strip())
+        return done.raw
+
 
 def _refused(cluster: str, verb: str, path: str, said: str) -> TargetError:
     found = _REASON.search(said)
     last = said.splitlines()[-1] if said else "no answer"
-    if found is None and ("provide credentials" in said or "Unauthorized" in said):
+    refused = "provide credentials" in said or "Unauthorized" in said
+    if refused and (found is None or found[1] == "Unauthorized"):
         return ApiError(
             f"cluster {cluster} does not accept our credentials: {last}",
             "Are they expired or revoked? cluster.yaml names them.",

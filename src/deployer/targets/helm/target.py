@@ -6,6 +6,7 @@ import base64
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -124,7 +125,9 @@ class HelmTarget:
 
     def observe(self, release: ReleaseId) -> Observation:
         at = time.monotonic()
-        history, record = self.history(release), self.record(release)
+        with ThreadPoolExecutor(1) as threads:  # side by side: each is a wait for the cluster
+            recorded = threads.submit(self.record, release)
+            history, record = self.history(release), recorded.result()
         self._seen[release] = Seen(at, history, record)
         return Observation(State.ABSENT) if history.absent else self._observed(release, history, record)
 

@@ -14,7 +14,7 @@ from deployer.plan.ports import Control, Upgrade
 from deployer.plan.steps import Step
 from deployer.process import redact
 from deployer.targets.helm.desired import Desired
-from deployer.targets.helm.helm import Runner
+from deployer.targets.helm.helm import Acted, Runner
 from deployer.targets.helm.history import History, Revision, numbers
 from deployer.targets.helm.kubectl import Kubectl
 from deployer.targets.helm.layout import LaidOut, lay_out
@@ -87,8 +87,8 @@ class Work:
             self.runner.act_with_retries(partial(_same, step), seconds=self.control.timeout, cwd=laid.root)
         begin = partial(self._begin, Try(history, record), source, laid)
         seconds = self.control.timeout
-        log = self.runner.act_with_retries(begin, seconds=seconds, cwd=laid.root, notes=laid.notes)
-        return self._upgraded(source, str(log or ""))
+        acted = self.runner.act_with_retries(begin, seconds=seconds, cwd=laid.root, notes=laid.notes)
+        return self._upgraded(source, acted)
 
     def _begin(self, first: Try, source: Source, laid: LaidOut) -> Step | None:
         """The upgrade, once nothing is in its way; None where an earlier try got there though it was cut."""
@@ -104,13 +104,16 @@ class Work:
         current = history.current
         return current is not None and current is history.last and history.source(current, record) == source
 
-    def _upgraded(self, source: Source, log: str) -> Upgrade:
-        history = self.runner.history(self.commands)
-        current = history.current
+    def _upgraded(self, source: Source, acted: Acted | None) -> Upgrade:
+        number = (acted.deployed if acted else None) or self._deployed()
+        self.made = Made(number, source, self.record or Record())
+        return Upgrade(True, number, log=str(acted.log) if acted else "", notices=tuple(self.notices))
+
+    def _deployed(self) -> int:
+        current = self.runner.history(self.commands).current
         if current is None:
             raise TargetError(f"{self.release.id}: Helm upgraded it, but calls no revision deployed")
-        self.made = Made(current.number, source, self.record or Record())
-        return Upgrade(True, current.number, log=log, notices=tuple(self.notices))
+        return current.number
 
     def _unchanged(self, history: History, record: Record, source: Source) -> Revision | None:
         """What is deployed, where that is what the fleet says."""
@@ -199,7 +202,7 @@ class Work:
             self.records.put(self.release.id, record.with_failed(history.current.number, reason))
         self.control.say(f"back to revision {to.number}")
         seconds = self.control.timeout
-        log = self.runner.act(self.commands.rollback(to.number, seconds=seconds), seconds=seconds)
+        log = self.runner.act(self.commands.rollback(to.number, seconds=seconds), seconds=seconds).log
         after = self.runner.history(self.commands)
         current = after.current or to
         return Upgrade(True, current.number, after.verified(current, record), log=str(log), notices=tuple(self.notices))
