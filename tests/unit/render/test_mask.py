@@ -118,12 +118,7 @@ def test_long_texts_take_no_longer_than_their_length_asks() -> None:
 
 
 def test_what_is_empty_stays_empty() -> None:
-    data = {
-        "hosts": [],
-        "map": {},
-        "text": "",
-        "nested": [[], {}],
-        "data": {"x.json": '{"a": []}', "y.yaml": "a: []\nb: {}\n"},
-    }
+    files = {"x.json": '{"a": []}', "y.yaml": "a: []\nb: {}\n"}
+    data = {"hosts": [], "map": {}, "text": "", "nested": [[], {}], "data": files}
     assert MASKER.manifest(data) == data
     assert masked(data) == data
