@@ -408,3 +408,73 @@ def test_a_stale_lock_stays_stale(tmp_path: Path, repository: Repository) -> Non
     world.taken()
     assert "out of sync" in world.render().err
     assert "does not fit" in world.check("reef", "ocean").out
+
+
+# A cluster of its own
+
+TFVARS = """\
+# What is different in reef.
+name    = "reef"
+project = "sea-of-others"
+
+node_pools = {  # for users
+  user = { machine_type = "n2-highmem-4", max = 20, labels = { for = "staging" } }
+}
+hubs = {
+  # staging is tried first
+  staging = { buckets = { scratch = {} } }
+  ocean = {
+    buckets = { scratch = { note = "a } in a text" } }
+  }
+}
+ci = {
+  state_bucket = "state-of-reef"
+  deploy_subjects = ["repo:sea/fleet"]
+}
+"""
+TERRAFORM = {
+    "terraform/clusters/reef/main.tf": 'module "cluster" {\n  source = "../../modules/gcp"\n\n  name = var.name\n}\n',
+    "terraform/clusters/reef/terraform.tfvars": TFVARS,
+    "terraform/clusters/reef/backend.tf": 'terraform {\n  backend "gcs" {\n    bucket = "state-of-reef"\n  }\n}\n',
+    "terraform/clusters/reef/more.tf": 'terraform {\n  required_version = "1"\n  backend "s3" { bucket = "b" }\n}\n',
+    "terraform/clusters/reef/terraform.tfstate": "a secret",
+    "terraform/clusters/atoll/main.tf": "",
+    "terraform/modules/gcp/main.tf": 'module "names" {\n  source = "../names"\n}\n',
+    "terraform/modules/names/main.tf": "",
+    "terraform/modules/aws/main.tf": "",
+}
+OURS = """\
+# What is different in yours.
+name = "ocean"
+project = ""  # yours
+
+node_pools = {  # for users
+  user = { machine_type = "n2-highmem-4", max = 20, labels = { for = "yours" } }
+}
+hubs = {
+  ocean = {
+    buckets = { scratch = { note = "a } in a text" } }
+  }
+}
+# ci was left out: variables.tf tells what it means
+"""
+
+
+def test_a_cluster_of_its_own_comes_without_whose_it_was(tmp_path: Path) -> None:
+    world = World(tmp_path, TERRAFORM)
+    out = world.taken("--with-terraform")
+    found = {str(path.relative_to(out)) for path in (out / "terraform").rglob("*") if path.is_file()}
+    ours = {f"terraform/cluster/{name}" for name in ("main.tf", "terraform.tfvars", "backend.tf", "more.tf")}
+    assert found == ours | {"terraform/modules/gcp/main.tf", "terraform/modules/names/main.tf"}
+    assert world.text("terraform/cluster/terraform.tfvars") == OURS
+    assert '  source = "../modules/gcp"\n' in world.text("terraform/cluster/main.tf")
+    assert "backend" not in world.text("terraform/cluster/more.tf")
+    assert "required_version" in world.text("terraform/cluster/more.tf")
+    assert not any("reef" in (out / path).read_text() for path in found)
+    assert "## A cluster of its own" in world.text("README.md")
+
+
+def test_without_terraform_in_the_fleet_there_is_none_to_take(tmp_path: Path) -> None:
+    said = World(tmp_path).take("--with-terraform")
+    assert said.code == 1
+    assert "terraform/clusters/reef: no Terraform for cluster reef" in said.err

@@ -52,6 +52,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         metavar="KEY",
         help="encrypt secrets to this age public key or KMS key, and no other (may be repeated)",
     )
+    group.add_argument("--with-terraform", action="store_true", help="what builds a cluster of its own")
     group.add_argument("--without-secrets", action="store_true", help="leave secrets out, and list their keys")
 
 
@@ -69,7 +70,7 @@ def _prove(args: argparse.Namespace, context: Context) -> int:
     from deployer.render.renderer import Options
     from deployer.replicate.proof import Prover
 
-    if args.vendor or args.recipient or args.without_secrets:
+    if args.vendor or args.recipient or args.without_secrets or args.with_terraform:
         raise DeployerError("--check takes hubs, and no options of what is in a directory")
     wanted = _wanted(args.words, context.fleet)
     options = Options(args.kube_version, tuple(args.api_versions))
@@ -81,7 +82,7 @@ def _prove(args: argparse.Namespace, context: Context) -> int:
 
 def _show(proofs: Sequence[Proof]) -> None:
     """What cannot go and why, then what was not looked into, then how many of how many."""
-    from deployer.reports.diff import reasons, show_deltas
+    from deployer.reports.diff import NAMED, reasons, show_deltas
 
     for proof in proofs:
         if proof.differences:
@@ -91,7 +92,8 @@ def _show(proofs: Sequence[Proof]) -> None:
     for line in reasons({proof.release: proof.reason for proof in proofs if proof.reason}):
         print(f"Cannot be proved: {line}")
     if stood_in := sorted({path for proof in proofs for path in proof.stood_in}):
-        print(f"Encrypted, so both sides had the same stand-ins: {', '.join(stood_in)}")
+        rest = f" and {len(stood_in) - NAMED} more" if len(stood_in) > NAMED else ""
+        print(f"Encrypted, so both sides had the same stand-ins: {', '.join(stood_in[:NAMED])}{rest}")
     good = sum(proof.holds for proof in proofs)
     print(f"{good} of {count(len(proofs), 'hub')} can go: Helm alone makes of its replicate what the deployer sends.")
 
@@ -140,7 +142,7 @@ def _take(args: argparse.Namespace, context: Context, release: Release, folder: 
     check_free(folder)
     secrets = _secrets(args, context, release)
     with _replicator(context) as by:
-        made = by.make(release, secrets, vendor=args.vendor)
+        made = by.make(release, secrets, vendor=args.vendor, cluster=args.with_terraform)
     write(folder, made.files)
     _tell(release.id, folder, made)
     return EXIT_OK

@@ -17,7 +17,7 @@ from deployer.helm.charts import is_complete
 from deployer.helm.sources import ChartSource, Source, SourceReader
 from deployer.render.normalise import Objects
 from deployer.render.renderer import Renderer, one_line
-from deployer.replicate import cost, readme, script
+from deployer.replicate import cost, readme, script, terraform
 from deployer.replicate.chart import Standalone
 from deployer.replicate.layers import Kind, Layers, Secrets, ValuesFile, foreign_names
 from deployer.replicate.needs import needs
@@ -50,13 +50,23 @@ class Replicator:
     def fleet(self) -> Fleet:
         return self.reader.fleet
 
-    def make(self, release: Release, secrets: Secrets, *, vendor: bool = False) -> Replicate:
+    def make(
+        self,
+        release: Release,
+        secrets: Secrets,
+        *,
+        vendor: bool = False,
+        cluster: bool = False,
+        rendered: Objects | None = None,
+    ) -> Replicate:
         """A hub as files.
 
         :param vendor: with all charts that it depends on, so that nothing is fetched when it is deployed.
+        :param cluster: with the Terraform of a cluster of its own.
+        :param rendered: what the release's :meth:`source` gives, where that is known.
         :raises DeployerError: something is missing or wrong, or (with ``vendor``) cannot be fetched.
         """
-        return _Maker(self, release, secrets, vendor).replicate()
+        return _Maker(self, release, secrets, vendor, cluster, rendered).replicate()
 
     def source(self, release: Release) -> Source:
         """What the release is deployed from, with :meth:`stand_in` for what is encrypted.
@@ -83,12 +93,15 @@ class _Maker:
     release: Release
     secrets: Secrets
     vendor: bool
+    cluster: bool
+    rendered: Objects | None
 
     def replicate(self) -> Replicate:
         files = {
             **self.chart.files,
             **{file.path: file.content for file in self.values},
             **self.crds,
+            **self.terraform,
             "deploy.sh": script.deploy(self.name, self.chart, self.values, self.crds).encode(),
             "check.sh": script.check(self.name, self.about.wanted).encode(),
             "README.md": readme.text(self.about).encode(),
@@ -107,8 +120,16 @@ class _Maker:
         return self.layers.given.hub.domain if self.layers.given.hub and not hidden else ""
 
     @cached_property
+    def foreign(self) -> tuple[str, ...]:
+        return foreign_names(self.by.fleet, self.release)
+
+    @cached_property
+    def terraform(self) -> dict[str, bytes]:
+        return terraform.files(self.by.fleet, self.release, self.foreign) if self.cluster else {}
+
+    @cached_property
     def layers(self) -> Layers:
-        return Layers(self.by.reader, self.release, self.secrets, foreign_names(self.by.fleet, self.release))
+        return Layers(self.by.reader, self.release, self.secrets, self.foreign)
 
     @cached_property
     def values(self) -> tuple[ValuesFile, ...]:
@@ -128,6 +149,8 @@ class _Maker:
     @cached_property
     def _rendered(self) -> Objects | str:
         """The manifests, or why there are none here."""
+        if self.rendered is not None:
+            return self.rendered
         try:
             return self.by.renderer.objects(self.by.source(self.release))
         except DeployerError as error:
@@ -171,6 +194,7 @@ class _Maker:
             users=tuple(cost.users(self.hub_values)),
             hub_values=self.hub_values,
             unknown=self.unknown,
+            terraform=self.cluster,
         )
 
     @property

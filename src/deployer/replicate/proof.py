@@ -92,7 +92,7 @@ class Prover:
 
     def _replicated(self, root: Path, clean: Mapping[str, str], release: Release, ours: Objects) -> Objects:
         """What the replicate renders; a second time where only that tells what is made anew each time."""
-        made = self.replicator.make(release, Open(self.replicator.stand_in), vendor=True)
+        made = self.replicator.make(release, Open(self.replicator.stand_in), vendor=True, rendered=ours)
         with tempfile.TemporaryDirectory(dir=root, prefix="hub-") as folder:
             fill(Path(folder), made.files)
             render = partial(self._render, Path(folder), clean)

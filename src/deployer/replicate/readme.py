@@ -51,6 +51,7 @@ def text(about: About) -> str:
         _tools(about),
         _provide(about),
         _needs(about.wanted),
+        _CLUSTER if about.terraform else "",
         _deploy(about),
         _cost(about),
         _move(about),
@@ -134,6 +135,23 @@ def _needs(wanted: Iterable[Need]) -> str:
             "",
         ]
     )
+
+
+_CLUSTER = """\
+## A cluster of its own
+
+`terraform/cluster/` builds one like the one that the hub runs on, with [Terraform](https://developer.hashicorp.com/terraform)
+or OpenTofu and the modules in `terraform/modules/`. Whose it is was left out: fill in its file of variables, say in
+`backend.tf` where Terraform keeps what it knows, and
+
+    cd terraform/cluster
+    terraform init
+    terraform plan      # read it: it should only create
+    terraform apply
+
+Names of buckets and the like are unique in the world: choose new ones, and write them into `values/` where they stand
+there. Then point `kubectl` to the new cluster; it needs an ingress and certificates before the hub can be reached.
+"""
 
 
 def _deploy(about: About) -> str:
