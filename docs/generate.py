@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from deployer.cli.main import EXIT_CODES, VERBS, parser, verb_parser
 from deployer.fleet.chart_options import chart_table
@@ -40,6 +42,9 @@ from deployer.git import WorkTree
 from deployer.health.diagnose import Diagnosis
 from deployer.health.probe import SCOPES
 from deployer.rollout import wire
+from deployer.scaffold.kinds import USES, Kind, settings_of
+from deployer.scaffold.login import CHOICES
+from deployer.scaffold.login import RULES as LOGIN_RULES
 from deployer.targets.local.treatments import CHART_VERSION, markdown_table, table
 
 # What every new fleet begins with.
@@ -263,6 +268,40 @@ def verb_table() -> str:
     return f"| verb | what it does |\n|---|---|\n{rows}\n"
 
 
+def kinds() -> str:
+    """What each kind of hub sets, with its reason: the very tables that the hubs are made from."""
+    return "\n".join(line for kind, use in USES.items() if kind is not Kind.PLAIN for line in _kind(kind, use.about))
+
+
+def _kind(kind: Kind, about: str) -> Iterator[str]:
+    yield f"### `--kind {kind}`\n"
+    yield f"{about}\n"
+    yield "| key | value | why |"
+    yield "|---|---|---|"
+    for setting in settings_of(kind):
+        shown = setting.value if not isinstance(setting.value, list) else "; ".join(map(_profile, setting.value))
+        value = shown if isinstance(setting.value, list) else f"`{json.dumps(shown, ensure_ascii=False)}`"
+        yield f"| `{'.'.join(setting.key)}` | {_cell(value)} | {_cell(setting.why)} |"
+    yield ""
+
+
+def _profile(profile: dict[str, Any]) -> str:
+    limits = profile["kubespawner_override"]
+    return f"{profile['display_name']}: {limits['mem_limit']}, {limits['cpu_limit']} cores at most"
+
+
+def logins() -> str:
+    """The log-ins, each with the rules that it knows."""
+    rows = "\n".join(
+        f"| `{kind}` | `{choice.cls}` | {_login_rules(choice.rules)} |" for kind, choice in CHOICES.items()
+    )
+    return f"| `--login` | class | rules |\n|---|---|---|\n{rows}\n"
+
+
+def _login_rules(known: frozenset[str]) -> str:
+    return ", ".join(f"`--allow-{rule}`" for rule in LOGIN_RULES if rule in known)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "cluster-keys": lambda: keys(CLUSTER_MODELS),
     "settings-keys": lambda: keys(SETTINGS_MODELS),
@@ -276,6 +315,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "scopes": scopes,
     "treatments": treatments,
     "events": events,
+    "kinds": kinds,
+    "logins": logins,
     "chart-versions": chart_versions,
     "basehub-options": lambda: chart_table(TEMPLATE, "helm-charts/basehub"),
     "support-options": lambda: chart_table(TEMPLATE, "helm-charts/support"),
