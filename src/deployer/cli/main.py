@@ -46,6 +46,8 @@ VERBS: Mapping[str, Verb] = {
     "owners": Verb("owners", "who may change what of a hub, and whether a change stays within it"),
     "workflow": Verb("workflow", "the fleet's workflows for GitHub Actions"),
     "unlock": Verb("unlock", "release a lock that was left behind"),
+    "backup": Verb("backup", "back up a hub's database"),
+    "restore": Verb("restore", "put a back-up in the place of a hub's database"),
     "retire": Verb("retire", "take hubs out of service"),
     "shell": Verb("shell", "a shell with a cluster's credentials"),
     "secrets": Verb("secrets", "whether secrets are encrypted, and can be decrypted"),

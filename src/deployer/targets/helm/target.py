@@ -28,6 +28,7 @@ from deployer.targets.helm import script
 from deployer.targets.helm.desired import Desired
 from deployer.targets.helm.helm import Runner, read_history, read_revisions
 from deployer.targets.helm.history import History
+from deployer.targets.helm.hub_data import PodDatabase, check_kind
 from deployer.targets.helm.kubectl import Kubectl, apps, core
 from deployer.targets.helm.leases import Leases
 from deployer.targets.helm.live import Live
@@ -204,6 +205,16 @@ class HelmTarget:
         """
         found, commands = self.desired.release(release), self._commands(release)
         return Live(found, self.desired, self.workshop, self.session, commands, self.env)
+
+    @contextmanager
+    def database(self, release: ReleaseId, control: Control) -> Iterator[PodDatabase]:
+        """The hub's database, with other deployers on this machine kept away from it.
+
+        :raises DeployerError: it is no file in the hub's pod, or the cluster cannot be logged in to.
+        """
+        check_kind(release, self.desired.fleet.hub_values(self.desired.release(release), encrypted="skip"))
+        with self._at_work(release, control):
+            yield PodDatabase(release, self.session, control)
 
     def check(self, release: ReleaseId) -> None:
         """Find what would fail before anything is done: inputs that cannot be read, a secret that is not encrypted.

@@ -20,6 +20,7 @@ from deployer.targets.local.addresses import Addresses, daemons
 from deployer.targets.local.configuration import base_url
 from deployer.targets.local.desired import Desired
 from deployer.targets.local.files import locked, private_folder, telling, write_text
+from deployer.targets.local.hub_data import LocalDatabase
 from deployer.targets.local.hub_unit import HEALTH_SERVICE, HEALTH_USER, PORTS, HubUnit
 from deployer.targets.local.ingress_unit import IngressUnit
 from deployer.targets.local.keys import OF_A_CLUSTER, ensure_secrets
@@ -200,6 +201,21 @@ class LocalTarget:
         self.down(release, purge=purge)
         if not purge and self._folder(release).path.exists():
             write_text(self._folder(release).retired, "")
+
+    @contextmanager
+    def database(self, release: ReleaseId, control: Control) -> Iterator[LocalDatabase]:
+        """The hub's database, with other deployers kept away from it.
+
+        :raises TargetError: nothing of the hub was ever deployed here.
+        """
+        if self.revisions(release).last() is None:
+            raise TargetError(f"{release} was never deployed here", hint=f"deployer deploy {release}")
+        with self._at_work(release, control):
+            yield LocalDatabase(self._hub(release), lambda: self._started(release, control))
+
+    def _started(self, release: ReleaseId, control: Control) -> None:
+        if done := self._upgrader(release, control).mend():
+            self._finished(release, done)
 
     def logs(self, release: ReleaseId) -> dict[str, Path]:
         """Where logs are: ``hub``, ``proxy`` and ``users/<file>`` of a hub, ``ingress`` of support.
