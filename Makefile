@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FLEET ?= build/demo
-PURE := tests/architecture tests/unit tests/fleet tests/actions/test_lint.py
+PURE := tests/architecture tests/unit tests/fleet tests/actions/test_lint.py tests/actions/test_setup_action.py
 # Bytecode is written once, at install: without it each of ten hubs compiles all it imports at each start.
 unexport PYTHONDONTWRITEBYTECODE
 

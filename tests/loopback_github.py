@@ -34,6 +34,11 @@ class LoopbackGitHub:
     sent: list[tuple[str, str, Object]] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
 
+    def take(self) -> list[tuple[str, str, Object]]:
+        """What was sent since this was asked last."""
+        sent, self.sent = self.sent, []
+        return sent
+
     def answer(self, method: str, path: str, query: dict[str, list[str]], data: Object) -> tuple[int, Any]:
         if path == "/webhook":
             self.sent.append((method, path, data))

@@ -303,7 +303,8 @@ class RunnerWorld:
         folder = self._new_folder(f"{self.runs}-again")
         shutil.copytree(self.top / f"run-{self.runs}" / "artifacts", folder / "artifacts", dirs_exist_ok=True)
         file = folder / "tree" / FOLDER / DEPLOY
-        whole = yaml.load(file.read_text(), yaml.BaseLoader)  # noqa: S506 - it makes texts alone: `on` is a key
+        whole = yaml.safe_load(file.read_text())
+        whole["on"] = whole.pop(True)  # what YAML 1.1 takes the word for
         job = whole["jobs"]["generate-jobs"]
         download = next(
             one for one in whole["jobs"]["filter-generate-jobs"]["steps"] if "download" in one.get("uses", "")
