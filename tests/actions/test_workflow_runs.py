@@ -18,6 +18,7 @@ pytestmark = pytest.mark.local
 
 NASTY = """it's "quoted" $(touch pwned) `touch pwned`, & more.values.yaml"""
 LIMIT = {"hub": {"activeServerLimit": 11}}
+OTHER_LIMIT = {"hub": {"activeServerLimit": 12}}
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +118,8 @@ def test_a_leg_that_leaves_no_record(world: RunnerWorld) -> None:
 
 def test_a_leg_is_killed_in_the_middle_and_the_failed_jobs_are_run_again(world: RunnerWorld) -> None:
     world.values("reef", "staging", SIMPLE, LIMIT)
-    world.values("reef", "ocean", SIMPLE)
-    world.values("reef-two", "lagoon", SIMPLE, name=NASTY)
+    world.values("reef", "ocean", SIMPLE, OTHER_LIMIT)
+    world.values("reef-two", "lagoon", SIMPLE, OTHER_LIMIT, name=NASTY)
     run = world.push(kill="early-0-1")
     assert run.red
     assert run.deployed == {"reef-two/staging": "unchanged", "reef-two/lagoon": "succeeded"}
