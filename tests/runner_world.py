@@ -415,9 +415,9 @@ class RunnerWorld:
         return {lines[at].partition("<<")[0]: json.loads(lines[at + 1]) for at in range(0, len(lines), 3)}
 
     def logins(self) -> list[str]:
-        """Whom the jobs of the last run logged in as."""
+        """Whom the jobs of the last run logged in as, each log-in once."""
         file = self.top / f"run-{self.runs}" / "logins"
-        return sorted(set(file.read_text().splitlines())) if file.exists() else []
+        return sorted(file.read_text().splitlines()) if file.exists() else []
 
     def state(self) -> list[str]:
         """The releases that the remote's state has."""
