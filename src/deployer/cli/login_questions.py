@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -58,8 +59,12 @@ def ask_login(args: argparse.Namespace, cluster: Cluster, kind: Kind, asker: Ask
     login = _with_provider(args, Login(kind=LoginKind(found)), asker)
     _refuse_others(args, login)
     login = _with_rules(args, login, asker)
-    if asker.interactive and not login.anybody and asker.yes("Everybody who can log in?", None, default=False):
-        login = replace(login, everybody=True)
+    while asker.interactive and not login.anybody:
+        if asker.yes("Everybody who can log in?", None, default=False):
+            login = replace(login, everybody=True)
+        else:
+            print("Then nobody could. Once more:", file=sys.stderr)
+            login = _with_rules(args, login, asker)
     if not asker.missing:
         check_login(login)
     return login

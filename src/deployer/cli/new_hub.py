@@ -35,6 +35,7 @@ from deployer.scaffold.hub import (
     has_canary,
     new_hubs,
     release_ids,
+    staging_domain,
     staging_of,
 )
 from deployer.scaffold.kinds import USES, Kind
@@ -143,8 +144,7 @@ def _hubs(args: argparse.Namespace, context: Context, cluster: Cluster, asker: A
     )
     hubs = [replace(hub, sealed=_sealed(args, context, cluster, hub, asker))]
     if wants:
-        where = "" if local else f"{STAGING}.{base or domain.split('.', 1)[-1]}"
-        hubs.insert(0, staging_of(hub, cluster.name, where))
+        hubs.insert(0, staging_of(hub, cluster.name, "" if local else staging_domain(domain, base)))
     return hubs
 
 

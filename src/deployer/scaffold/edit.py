@@ -71,9 +71,10 @@ class Edit:
         for path in self.made:
             if fleet.tree.is_file(path):
                 raise DeployerError("the file is there already", Place(path), "Move it away, or choose another name.")
-        after = self.fleet(fleet)
-        known = {_known(one) for one in validate(fleet)}
-        found = [one for one in validate(after, releases) if _known(one) not in known]
+        after, wanted = self.fleet(fleet), list(releases)
+        here = [one for one in fleet.releases if one.cluster in {release.cluster for release in wanted}]
+        known = {_known(one) for one in validate(fleet, here)} if here else set()
+        found = [one for one in validate(after, wanted) if _known(one) not in known]
         stops = {rule.id for rule in RULES.values() if not (as_it_is and rule.may_be_silenced)}
         errors = [one for one in found if one.severity is Severity.ERROR and one.rule in stops]
         if errors:

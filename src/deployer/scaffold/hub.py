@@ -57,6 +57,12 @@ class NewHub:
         return self.login.choice.oauth
 
 
+def staging_domain(domain: str, base: str) -> str:
+    """Where a staging hub is found: below the cluster's domain, or beside the hub that it is the canary of."""
+    above = base or domain.split(".", 1)[-1]
+    return f"{STAGING}.{above if '.' in above else domain}" if domain else ""
+
+
 def staging_of(hub: NewHub, cluster: str, domain: str, sealed: bytes | None = None) -> NewHub:
     """The canary of a cluster's first hub: the same, for a few people, and its data to be read only."""
     buckets = tuple(replace(bucket, write=False) for bucket in hub.buckets)
@@ -110,6 +116,8 @@ def check_hub_name(name: str, cluster: Cluster) -> None:
         )
     if name == SUPPORT:
         raise DeployerError(f"{SUPPORT!r} is the name of the cluster's support release", hint="Choose another.")
+    if name == "default" or name.startswith("kube-"):
+        raise DeployerError(f"{name!r} is a namespace of Kubernetes' own", hint="Choose another name.")
     if name in {hub.name for hub in cluster.hubs}:
         raise DeployerError(f"there is a hub {cluster.name}/{name} already", hint="Choose another name.")
 
@@ -133,7 +141,7 @@ def base_domain(fleet: Fleet, cluster: Cluster) -> str:
 
 
 def has_canary(cluster: Cluster) -> bool:
-    return any(hub.effective_stage is Stage.STAGING for hub in cluster.hubs)
+    return any(hub.effective_stage is Stage.STAGING and not hub.retire for hub in cluster.hubs)
 
 
 # The entry

@@ -106,6 +106,11 @@ def _room_for(people: int) -> list[Setting]:
     """All come within minutes: nodes are there before they do."""
     return [
         Setting(
+            ("jupyterhub", "scheduling", "podPriority", "enabled"),
+            value=True,
+            why="So that people take the place of what only keeps it free.",
+        ),
+        Setting(
             ("jupyterhub", "scheduling", "userPlaceholder"),
             {"enabled": True, "replicas": max(people // PLACEHOLDERS, 1)},
             f"Room kept free for one in {PLACEHOLDERS} of {people} people. It costs as much as they do: "

@@ -12,7 +12,7 @@ from deployer.fleet.tree import DictTree
 from deployer.fleet.validation import validate
 from deployer.scaffold.cluster import ClusterFacts, Homes, new_cluster
 from deployer.scaffold.data import Bucket
-from deployer.scaffold.hub import NewHub, base_domain, default_chart, new_hubs, staging_of
+from deployer.scaffold.hub import NewHub, base_domain, default_chart, new_hubs, staging_domain, staging_of
 from deployer.scaffold.kinds import Kind
 from deployer.scaffold.login import CHOICES, PROVIDERS, Login, LoginKind
 from small_fleet import cluster, files, fleet_of, hub
@@ -160,6 +160,8 @@ REFUSED = [
     ({"name": "Ocean"}, "cannot name a hub"),
     ({"name": "support"}, "support release"),
     ({"name": "a" * 54}, "cannot name a hub"),
+    ({"name": "kube-hub"}, "a namespace of Kubernetes' own"),
+    ({"name": "default"}, "a namespace of Kubernetes' own"),
     ({"domain": ""}, "has no domain"),
     ({"chart": "basehb"}, "no chart 'basehb'"),
     ({"chart": "support"}, "does not depend on the chart 'jupyterhub'"),
@@ -200,6 +202,19 @@ def test_defaults_from_the_other_hubs_of_the_cluster():
     assert base_domain(fleet, fleet.clusters["reef"]) == "reef.example.org"
     made = new_hubs(fleet, "reef", [new(name="d", chart="daskhub", domain="d.example.org")])
     assert b"\nbasehub:\n  jupyterhub:\n" in made.made["config/clusters/reef/d.values.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("domain", "base", "staging"),
+    [
+        ("ocean.reef.example.org", "", "staging.reef.example.org"),
+        ("hub.elsewhere.org", "reef.example.org", "staging.reef.example.org"),
+        ("example.org", "", "staging.example.org"),  # and not staging.org, which is somebody else's
+        ("", "", ""),
+    ],
+)
+def test_where_a_staging_hub_is_found(domain, base, staging):
+    assert staging_domain(domain, base) == staging
 
 
 def test_only_known_providers_stand_for_cilogon_names():
