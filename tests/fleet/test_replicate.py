@@ -410,6 +410,46 @@ def test_a_stale_lock_stays_stale(tmp_path: Path, repository: Repository) -> Non
     assert "does not fit" in world.check("reef", "ocean").out
 
 
+def test_charts_behind_a_log_in_must_be_taken_along(tmp_path: Path, repository: Repository) -> None:  # noqa: F811
+    logins = f"chart_logins: [{{repository: '{repository.url}', username: us, password_env: CHARTS}}]\n"
+    world = World(tmp_path, {**remote(repository.url), "deployer.yaml": logins}, helm_chart="daskhub")
+    refused = world.take(CHARTS="planted-0123456789")
+    assert refused.code == 1
+    assert "where one must log in" in refused.err
+    assert "--vendor" in refused.err
+    out = world.taken("--vendor", CHARTS="planted-0123456789")
+    assert not any(b"planted" in file.read_bytes() for file in out.rglob("*") if file.is_file())
+
+
+# What the README tells
+
+SINGLE = {"storage": {"type": "static", "static": {"pvcName": "home-nfs"}}}
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({}, ["for one in $(on OLD get pvc", "take a copy while the", "the chart's own"]),
+        ({"singleuser": SINGLE}, ["rsync --archive"]),
+        ({"singleuser": {"storage": {"type": "none"}}}, ["This hub keeps none"]),
+        ({"hub": {"db": {"type": "postgres"}}}, ["It is a postgres database"]),
+        ({"hub": {"db": {"type": "sqlite-memory"}}}, ["in memory only"]),
+        ({"hub": {"config": {"JupyterHub": {"authenticator_class": "cilogon"}}}}, ["cilogon.org/oauth2/register"]),
+        ({"singleuser": {"profileList": [{"display_name": "A | B"}]}}, ["| A \\| B |"]),
+        ({"singleuser": {"nodeSelector": {"pool": "big"}}}, ["- [ ] nodes with the label pool=big"]),
+    ],
+)
+def test_the_readme_fits_the_hub(tmp_path: Path, values: dict[str, object], told: list[str]) -> None:
+    world = World(tmp_path, {OCEAN: json.dumps({"jupyterhub": values})})
+    world.taken()
+    readme = world.text("README.md")
+    for text in told:
+        assert text in readme
+    assert not [line for line in readme.splitlines() if len(line) > 160]
+    scripts = "\n".join(line[4:] for line in readme.splitlines() if line.startswith("    "))
+    subprocess.run(["/bin/sh", "-n"], input=scripts, check=True, text=True, timeout=60)
+
+
 # A cluster of its own
 
 TFVARS = """\

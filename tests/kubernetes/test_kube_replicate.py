@@ -86,6 +86,21 @@ def test_each_hub_of_the_template_is_deployed_with_helm_alone(template, tmp_path
         assert fleet.revisions(f"reef/{hub}")[-1] == (3, "deployed")
 
 
+def test_what_the_readme_makes_to_copy_homes_is_what_kubernetes_takes(template, tmp_path):
+    fleet, hubs = template
+    taken = Taken(fleet, hubs[0], tmp_path, "--vendor")
+    code = "\n".join(
+        line[4:] for line in (taken.folder / "README.md").read_text().splitlines() if line.startswith("    ")
+    )
+    functions = code[code.index("on() {") : code.index("for one in")]
+    apply = "kubectl --namespace default apply --dry-run=server --filename -"
+    script = f"set -e\n{functions}\nclaim claim-a | {apply}\npod claim-a | {apply}\n"
+    ran = fleet.given["reef"].run("/bin/sh", "-c", script)
+    assert ran.code == 0, str(ran)
+    assert "persistentvolumeclaim/claim-a created" in ran.out
+    assert "pod/copy created" in ran.out
+
+
 def test_what_the_cluster_does_not_give_is_told_before(template, tmp_path):
     fleet, hubs = template
     name = f"slow-{fleet.tag}"

@@ -180,7 +180,7 @@ def _replicator(context: Context, options: Options | None = None) -> Iterator[Re
     from deployer.render.renderer import Renderer
     from deployer.replicate.bundle import Replicator
 
-    with Renderer(context.env, Cache(None), options) as renderer:
+    with Renderer(context.env, Cache(None), options, logins=context.chart_logins) as renderer:
         yield Replicator(SourceReader(context.fleet), renderer)
 
 

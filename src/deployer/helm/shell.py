@@ -59,6 +59,12 @@ def dependencies(source: ChartSource, below: str = "", logins: ChartLogins | Non
         yield line(("helm", "dependency", how, f"{below}{folder}"))
 
 
+def outside(source: ChartSource) -> list[str]:
+    """The addresses of repositories and registries from which something has to be fetched."""
+    entries = list(_all_entries(source, [one for one in source.folders if not is_complete(source.files, one)]))
+    return [*repositories(entries), *registries(entries)]
+
+
 def _as_whom(argv: Iterable[str], entry: ChartLogin | None) -> str:
     """A command that is told the password on its standard input."""
     if entry is None:

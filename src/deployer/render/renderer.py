@@ -204,14 +204,6 @@ class Renderer:
         """
         return self._charts.prepared(chart)
 
-    def fetched(self, chart: ChartSource) -> Path:
-        """The folder below which the chart, and those it depends on by path, stand as :meth:`prepared` made them.
-
-        :raises DeployerError: a dependency cannot be fetched.
-        """
-        folder = self.prepared(chart).folder
-        return folder.parents[len(Path(chart.folder).parts) - 1]
-
     def shown(self, found: Objects) -> Manifests:
         """Objects as they can be compared and shown."""
         return Manifests.of(found, self._masker)

@@ -14,10 +14,12 @@ from deployer.fleet.helm_yaml import load
 from deployer.fleet.repository import Fleet, Release, is_encrypted
 from deployer.fleet.values import Values, at, coalesce, merge
 from deployer.helm.charts import is_complete
+from deployer.helm.shell import outside
 from deployer.helm.sources import ChartSource, Source, SourceReader
 from deployer.render.normalise import Objects
 from deployer.render.renderer import Renderer, one_line
 from deployer.replicate import cost, readme, script, terraform
+from deployer.replicate.about import About
 from deployer.replicate.chart import Standalone
 from deployer.replicate.layers import Kind, Layers, Secrets, ValuesFile, foreign_names
 from deployer.replicate.needs import needs
@@ -138,8 +140,14 @@ class _Maker:
     @cached_property
     def chart(self) -> ChartSource:
         source = self.by.reader.chart(self.release)
-        fetched = self.by.renderer.fetched(source) if self.vendor else None
-        return Standalone(self.by.fleet, source, self.release.chart_override, fetched).make()
+        fetched = self.by.renderer.prepared(source).root if self.vendor else None
+        made = Standalone(self.by.fleet, source, self.release.chart_override, fetched).make()
+        if asking := [url for url in outside(made) if self.by.renderer.logins.entry(url)]:
+            raise DeployerError(
+                f"{self.release.id}: its charts come from where one must log in: {', '.join(asking)}",
+                hint="A replicate knows no log-in of the fleet's: take these charts along with --vendor.",
+            )
+        return made
 
     @cached_property
     def crds(self) -> dict[str, bytes]:
@@ -180,9 +188,9 @@ class _Maker:
         return _values_of_hub(self.manifests) or at(self.effective, self.hub_path)
 
     @cached_property
-    def about(self) -> readme.About:
+    def about(self) -> About:
         incomplete = [folder for folder in self.chart.folders if not is_complete(self.chart.files, folder)]
-        return readme.About(
+        return About(
             name=self.name,
             title=self.release.display_name,
             domain=self.domain,

@@ -2,46 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
 
-from deployer.fleet.values import Values, at
-from deployer.replicate.cost import NODES, Always, User, cores, memory
-from deployer.replicate.layers import Kind, ValuesFile
+from deployer.fleet.values import at
+from deployer.replicate import moving
+from deployer.replicate.about import About
+from deployer.replicate.cost import NODES, User, cores, memory
+from deployer.replicate.layers import Kind
 from deployer.replicate.needs import Need
-
-# Where the application of a log-in is registered.
-_REGISTERED = {
-    "github": "GitHub: Settings → Developer settings → OAuth Apps (of the organisation that owns it)",
-    "cilogon": "CILogon: https://cilogon.org/oauth2/register",
-    "google": "Google Cloud console: APIs & Services → Credentials",
-    "auth0": "Auth0 dashboard: Applications",
-    "azuread": "Microsoft Entra: App registrations",
-    "globus": "Globus: https://app.globus.org/settings/developers",
-    "gitlab": "GitLab: Applications",
-    "bitbucket": "Bitbucket: Workspace settings → OAuth consumers",
-    "okpy": "Okpy: its administrators",
-    "generic": "your identity provider: the client of this hub",
-}
-
-
-@dataclass(frozen=True)
-class About:
-    """All that the README speaks of. ``unknown`` says why the chart could not be rendered, "" where it was."""
-
-    name: str
-    title: str
-    domain: str
-    files: tuple[ValuesFile, ...]
-    crds: tuple[str, ...]
-    fetches: bool
-    wanted: tuple[Need, ...]
-    always: tuple[Always, ...]
-    users: tuple[User, ...]
-    hub_values: Values = field(repr=False)
-    unknown: str = ""
-    terraform: bool = False
 
 
 def text(about: About) -> str:
@@ -54,11 +22,11 @@ def text(about: About) -> str:
         _CLUSTER if about.terraform else "",
         _deploy(about),
         _cost(about),
-        _move(about),
-        _dns(about),
-        _login(about),
-        _stop(about),
-        _keep(about),
+        moving.people(about),
+        moving.dns(about),
+        moving.login(about),
+        moving.stop(about),
+        _KEEP,
     ]
     return "\n".join(part for part in parts if part)
 
@@ -155,7 +123,7 @@ there. Then point `kubectl` to the new cluster; it needs an ingress and certific
 
 
 def _deploy(about: About) -> str:
-    address = f" Then people find it at https://{about.domain}/ once that name leads there." if about.domain else ""
+    address = f"\nPeople find it at https://{about.domain}/ once that name leads there." if about.domain else ""
     return f"""\
 ## Deploy it
 
@@ -163,8 +131,9 @@ def _deploy(about: About) -> str:
     ./deploy.sh --render    # what would be sent?
     ./deploy.sh             # deploy, or upgrade
 
-It makes the release `{about.name}` in the namespace `{about.name}`, waits until all runs, and goes back where that
-fails.{address} To change something, edit a file in `values/` and run `./deploy.sh` again.
+It makes the release `{about.name}` in the namespace of that name, waits until all runs, and goes back where that
+fails.{address}
+To change something, edit a file in `values/` and run `./deploy.sh` again.
 """
 
 
@@ -201,143 +170,19 @@ def _user_cells(one: User) -> list[str]:
 
 def _prices(about: About) -> str:
     capacity = at(about.hub_values, ["singleuser", "storage"]).get("capacity")
-    disk = f" Each user has a disk of {capacity}." if capacity and _is_dynamic(about.hub_values) else ""
+    disk = f" Each user has a disk of {capacity}." if capacity and about.one_claim_each else ""
     return f"""\
 The memory that is set aside decides how many users share a node: nodes in use = users at work / users that fit on one,
 rounded up. Money = hours * nodes in use * your provider's price of one, and one node at all hours for what runs always;
 disks and the load balancer come on top.{disk}"""
 
 
-def _is_dynamic(hub_values: Values) -> bool:
-    return bool(at(hub_values, ["singleuser", "storage"]).get("type", "dynamic") == "dynamic")
-
-
-def _move(about: About) -> str:
-    return "\n".join(["## Move what people own", "", _CONTEXTS, _homes(about), _database(about)])
-
-
-_CONTEXTS = """\
-`OLD` and `NEW` are the contexts of kubectl for the two clusters. Tell people when the old hub is stopped: what they
-change after you have copied it stays behind.
-"""
-
-
-def _homes(about: About) -> str:
-    name = about.name
-    if _is_dynamic(about.hub_values):
-        return f"""\
-### Home directories
-
-Each user has a volume claim of their own (`claim-<user>`). Those who run the old hub can take snapshots in the storage
-of their provider, which is quickest within one provider. Anywhere else, copy claim by claim: with a pod on both sides
-that mounts it,
-
-    kubectl --context OLD --namespace {name} exec POD -- tar --create --directory /home/jovyan . |
-      kubectl --context NEW --namespace {name} exec --stdin POD -- tar --extract --directory /home/jovyan
-
-Users must be called the same on the new hub, or their claims must be called after their new names.
-"""
-    return f"""\
-### Home directories
-
-All homes are folders of one shared volume, one per user. Copy that volume's folder with `rsync --archive --hard-links
---numeric-ids` from a machine that mounts both, once while the old hub runs and once more after it was stopped; within
-one provider a snapshot or backup of the disk is quicker. The values name the server and the folder: look for `nfs`,
-`pvcName` and `subPath` in `values/`, and write the new ones there. Users own their files as uid 1000 on most images.
-To see what is there: `kubectl --context OLD --namespace {name} get pvc,pv`
-"""
-
-
-def _database(about: About) -> str:
-    kind = at(about.hub_values, ["hub", "db"]).get("type", "sqlite-pvc")
-    name = about.name
-    if not str(kind).startswith("sqlite"):
-        return f"""\
-### The user database
-
-It is a {kind} database of its own (`hub.db` in the values). Dump it with that database's tools, load it into the new
-one, and write its address into the values.
-"""
-    return f"""\
-### The user database
-
-Who has an account, who is an administrator by hand, and their groups stand in a SQLite file of the hub. A new hub makes
-an empty one, and most people notice nothing: accounts come back at the next log-in. To keep it, take a copy while the
-old hub still runs (SQLite allows that) and put it into the new one:
-
-    kubectl --context OLD --namespace {name} exec deploy/hub -- python3 -c "from sqlite3 import connect
-    connect('/srv/jupyterhub/jupyterhub.sqlite').backup(connect('/tmp/copy.sqlite'))"
-    kubectl --context OLD --namespace {name} exec deploy/hub -- cat /tmp/copy.sqlite > jupyterhub.sqlite
-    kubectl --context NEW --namespace {name} exec --stdin deploy/hub -- \\
-      sh -c 'cd /srv/jupyterhub && cat > new.sqlite && mv new.sqlite jupyterhub.sqlite' < jupyterhub.sqlite
-    kubectl --context NEW --namespace {name} rollout restart deployment/hub
-
-Servers that ran on the old hub are in it as running; the new hub finds that they are not. What it encrypts in there can
-only be read with the same key, and log-ins survive only with the same cookie secret: where the old hub's Secret `hub`
-holds `hub.config.CryptKeeper.keys` and `hub.config.JupyterHub.cookie_secret`, take these along too.
-"""
-
-
-def _dns(about: About) -> str:
-    where = f"`{about.domain}`" if about.domain else "the hub's name"
-    return f"""\
-## DNS
-
-Find the address of your cluster's ingress (`kubectl get services --all-namespaces`, type LoadBalancer), and have
-{where} lead to it. Who owns the zone decides: if that is not you, choose a name of your own and write it
-wherever the old one stands in `values/` (hosts and TLS of the ingress, the log-in's callback). Lower the record's time
-to live a day before. Certificates are made anew on the new cluster: its cert-manager, or whatever you use, must be
-allowed to.
-"""
-
-
-def _login(about: About) -> str:
-    config = at(about.hub_values, ["hub", "config"])
-    chosen = str(at(config, ["JupyterHub"]).get("authenticator_class", ""))
-    place = next((where for word, where in _REGISTERED.items() if word in chosen.lower()), "")
-    callback = _callback(config) or (f"https://{about.domain}/hub/oauth_callback" if about.domain else "")
-    if not place:
-        said = f"`{chosen}`" if chosen else "the chart's own"
-        return (
-            f"## Log-in\n\nPeople log in with {said}, which needs no application elsewhere: nothing is to be moved.\n"
-        )
-    return f"""\
-## Log-in
-
-People log in with `{chosen}`. Its application (client) belongs to whoever registered it: have it handed over, or
-register one of your own and write its id and secret into the values. Where: {place}. Its callback is
-`{callback or "https://YOUR-DOMAIN/hub/oauth_callback"}`; with another domain it changes in the application *and* in
-`oauth_callback_url` of the values. Both hubs can use one application at a time only if it takes two callbacks.
-"""
-
-
-def _callback(config: Mapping[str, Any]) -> str:
-    found = (section.get("oauth_callback_url") for section in config.values() if isinstance(section, dict))
-    return next((url for url in found if isinstance(url, str) and url), "")
-
-
-def _stop(about: About) -> str:
-    return f"""\
-## Stop using the old one
-
-1. Try the new hub with a few people, under a name of its own.
-2. Announce the day. Then stop the old hub, and users' servers:
-   `kubectl --context OLD --namespace {about.name} scale deployment hub --replicas 0`
-   `kubectl --context OLD --namespace {about.name} delete pods --selector component=singleuser-server`
-3. Copy homes once more, and the database. Switch DNS.
-4. When everybody has found their work, ask those who run the old hub to take it out of service, to delete its secrets,
-   and to say when they delete its volumes. Change every password and token that they knew.
-"""
-
-
-def _keep(about: About) -> str:
-    how = "helm dependency update chart" if about.fetches else "helm dependency update chart  # fetches it again"
-    return f"""\
+_KEEP = """\
 ## Keep it up to date
 
-The community's chart is a dependency in `chart/` (look for `jupyterhub` in its Chart.yaml, or that of a chart in
-`chart/charts/`). Raise its version, run `{how}`, read its upgrade notes, look at
-`./deploy.sh --render`, deploy. Put this folder into a git repository of your own: nothing in it is secret unless you
+The community's chart is a dependency: look for `jupyterhub` in `chart/Chart.yaml`, or in that of a chart in
+`chart/charts/`. Raise its version there, read its upgrade notes, run `helm dependency update` for that folder, look
+at `./deploy.sh --render`, deploy. Put this folder into a git repository of your own: nothing in it is secret unless you
 wrote a secret into it unencrypted.
 
 What is not here, because it is no part of this hub: the cluster, its ingress, certificates and monitoring, and whoever

@@ -6,13 +6,18 @@ from collections.abc import Iterable, Iterator
 from shlex import quote
 
 from deployer.helm.commands import Commands, apply_crds
-from deployer.helm.shell import HELM_HOMES, MAKE_PRIVATE, PRIVATE, SOPS, dependencies, exports, into, line, word
+from deployer.helm.shell import MAKE_PRIVATE, PRIVATE, SOPS, dependencies, exports, into, line, word
 from deployer.helm.sources import ChartSource
 from deployer.replicate.chart import FOLDER as CHART
 from deployer.replicate.layers import NO_DOMAIN, Kind, ValuesFile
 from deployer.replicate.needs import Need
 
 TIMEOUT = 600.0  # seconds that deploy.sh gives an upgrade, its roll-back included
+# The user's own log-ins to registries stay in force; the list of repositories is not theirs to be changed by us.
+_REPOSITORIES = {
+    "HELM_REPOSITORY_CONFIG": f"{PRIVATE}/repositories.yaml",
+    "HELM_REPOSITORY_CACHE": f"{PRIVATE}/repositories",
+}
 _HELM_3 = 3  # Helm 4 understands its words too
 
 
@@ -38,7 +43,7 @@ def deploy(name: str, chart: ChartSource, values: Iterable[ValuesFile], crds: It
         *(["# Values that somebody must provide", *guards, ""] if (guards := list(_guards(files))) else []),
         *(["# Values that are encrypted", *opened, ""] if (opened := list(_opened(files))) else []),
         *(
-            ["# The chart's dependencies, into a helm home of their own", *exports(HELM_HOMES), *fetch, ""]
+            ["# The chart's dependencies, into a helm home of their own", *exports(_REPOSITORIES), *fetch, ""]
             if fetch
             else []
         ),
