@@ -421,35 +421,6 @@ def test_charts_behind_a_log_in_must_be_taken_along(tmp_path: Path, repository: 
     assert not any(b"planted" in file.read_bytes() for file in out.rglob("*") if file.is_file())
 
 
-# What the README tells
-
-SINGLE = {"storage": {"type": "static", "static": {"pvcName": "home-nfs"}}}
-
-
-@pytest.mark.parametrize(
-    ("values", "told"),
-    [
-        ({}, ["for one in $(on OLD get pvc", "take a copy while the", "the chart's own"]),
-        ({"singleuser": SINGLE}, ["rsync --archive"]),
-        ({"singleuser": {"storage": {"type": "none"}}}, ["This hub keeps none"]),
-        ({"hub": {"db": {"type": "postgres"}}}, ["It is a postgres database"]),
-        ({"hub": {"db": {"type": "sqlite-memory"}}}, ["in memory only"]),
-        ({"hub": {"config": {"JupyterHub": {"authenticator_class": "cilogon"}}}}, ["cilogon.org/oauth2/register"]),
-        ({"singleuser": {"profileList": [{"display_name": "A | B"}]}}, ["| A \\| B |"]),
-        ({"singleuser": {"nodeSelector": {"pool": "big"}}}, ["- [ ] nodes with the label pool=big"]),
-    ],
-)
-def test_the_readme_fits_the_hub(tmp_path: Path, values: dict[str, object], told: list[str]) -> None:
-    world = World(tmp_path, {OCEAN: json.dumps({"jupyterhub": values})})
-    world.taken()
-    readme = world.text("README.md")
-    for text in told:
-        assert text in readme
-    assert not [line for line in readme.splitlines() if len(line) > 160]
-    scripts = "\n".join(line[4:] for line in readme.splitlines() if line.startswith("    "))
-    subprocess.run(["/bin/sh", "-n"], input=scripts, check=True, text=True, timeout=60)
-
-
 # A cluster of its own
 
 TFVARS = """\
