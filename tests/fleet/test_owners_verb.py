@@ -434,6 +434,40 @@ def test_what_github_shows(world: World, tmp_path: Path) -> None:
     assert page.read_text().startswith("### Outside: ada may not change 1 of 1 change.\n")
 
 
+def since_now(world: World, path: str, text: str) -> tuple[int, str]:
+    """What is there is the base; then a file changes, and ada says that it is hers."""
+    base = world.commit()
+    world.write(path, text)
+    world.commit()
+    said = world.run("owners", "--since", base, "--author", "ada")
+    assert said.code in (0, 2), said.err
+    return said.code, said.out
+
+
+def test_a_file_that_counts_in_another_way_too(world: World) -> None:
+    world.write("deployer.yaml", f"rebuild_all_on: [{OCEAN}]\n")
+    code, out = since_now(world, OCEAN, OCEAN_TEXT + "# a comment\n")
+    assert code == 2
+    assert f"outside  {OCEAN}: reef/ocean: an input that is no value of its own differs" in out
+
+
+def test_a_file_that_is_also_a_chart_s_defaults(world: World) -> None:
+    defaults = "helm-charts/basehub/values.yaml"
+    swap(CLUSTER, ("middle.values.yaml", f"../../../{defaults}"))(world)
+    image = "jupyterhub: {singleuser: {image: {tag: '3'}}}\n"
+    code, out = since_now(world, defaults, image)
+    assert code == 2
+    assert "reef/coral" in out
+
+
+def test_a_file_that_is_read_through_a_link(world: World) -> None:
+    world.write(f"{REEF}/real/ocean.values.yaml", OCEAN_TEXT)
+    link(OCEAN, "real/ocean.values.yaml")(world)
+    code, out = since_now(world, f"{REEF}/real/ocean.values.yaml", OCEAN_TEXT.replace('"1"', '"2"'))
+    assert code == 2
+    assert f"outside  {REEF}/real/ocean.values.yaml: touches reef/ocean" in out
+
+
 def test_who_may_change_what(world: World) -> None:
     said = world.run("owners")
     assert said.out.splitlines()[:3] == [

@@ -18,6 +18,8 @@ import pytest
 from jupyterhub import dbutil, orm
 from kube_cluster import plain_environment
 
+from deployer.targets.helm.hub_data import worker
+
 pytestmark = pytest.mark.kubernetes
 
 KUBECTL = """\
@@ -125,12 +127,13 @@ def test_there_and_back(fleet, disk, tmp_path):
     assert [one.split(" --")[0] for one in asked] == [
         "scale deployment/hub",
         "delete pods",
+        "delete pod hub-restore",  # that of one that was cut
         "exec hub-restore",
         "delete pod hub-restore",
         "scale deployment/hub",
         "rollout status deployment/hub",
     ]
-    assert ("--replicas=0" in asked[0], "--replicas=1" in asked[4]) == (True, True)
+    assert ("--replicas=0" in asked[0], "--replicas=1" in asked[5]) == (True, True)
     as_before(fleet)
 
 
@@ -142,6 +145,18 @@ def test_a_hub_that_does_not_come_up_gets_its_database_back(fleet, disk, tmp_pat
     assert ran.code == 1
     assert "the hub does not come up with it" in ran.err
     assert users(disk.database) == {"grace"}
+    as_before(fleet)
+
+
+def test_what_a_killed_restore_left_is_put_right(fleet, disk, tmp_path):
+    space, cluster = fleet.namespace("reef/staging"), fleet.cluster("reef/staging")
+    copy = database(tmp_path / "copy.sqlite", "ada")
+    database(disk.database, "grace")
+    cluster.kubectl("scale", "deployment/hub", "--replicas=0", "--namespace", space)
+    pod = worker(cluster.get("deployment", "hub", space))
+    cluster.kubectl("create", "--filename", "-", "--namespace", space, stdin=json.dumps(pod))
+    fleet.ok("restore", "reef", fleet.full("staging"), str(copy), "--force")
+    assert users(disk.database) == {"ada"}
     as_before(fleet)
 
 
@@ -162,8 +177,6 @@ def test_a_database_that_is_no_file(fleet):
 
 
 def test_the_pod_that_works_on_the_disk_is_the_hub_s_own_but_for_what_it_runs(fleet):
-    from deployer.targets.helm.hub_data import worker
-
     deployment = fleet.cluster("reef/staging").get("deployment", "hub", fleet.namespace("reef/staging"))
     pod = worker(deployment)
     of_hub, of_worker = deployment["spec"]["template"]["spec"], pod["spec"]

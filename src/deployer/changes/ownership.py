@@ -71,7 +71,9 @@ def judge(
     if authors and all(author.is_among(maintainers_of(before)) for author in authors):
         return Verdict(tuple(authors), maintainers=True)
     found = dict.fromkeys(_Judge(before, after, changed, authors).judgements(unread))
-    return Verdict(tuple(authors), maintainers=False, judgements=tuple(sorted(found, key=lambda one: not one.why)))
+    return Verdict(
+        tuple(authors), maintainers=False, judgements=tuple(sorted(found, key=lambda one: (not one.why, one.place)))
+    )
 
 
 class _Judge:

@@ -76,7 +76,7 @@ class PodDatabase:
 
     def replace(self, by: Path, kept_as: str) -> str:
         deployment = self._deployment()
-        replicas = deployment["spec"].get("replicas", 1)
+        replicas = deployment["spec"].get("replicas", 1) or self._wanted_before()
         with self._stopped(deployment, replicas):
             done = self._run(WORKER, ["place", DATABASE, digest(by), kept_as], by.read_bytes())
         try:
@@ -98,6 +98,10 @@ class PodDatabase:
             raise TargetError(f"{self.release} is not deployed", hint=f"deployer deploy {self.release}")
         return found
 
+    def _wanted_before(self) -> int:
+        """How many hubs are wanted where none is: one, where the pod of a restore that was cut is still there."""
+        return 1 if self._kubectl.get(core(self.release.name, "pods", WORKER)) else 0
+
     def _pods(self, query: str) -> list[Object]:
         found = self._kubectl.get(f"{core(self.release.name, 'pods')}?{query}") or {}
         return list(found.get("items") or ())
@@ -117,6 +121,7 @@ class PodDatabase:
             self._scale(0)
             self._delete("pods", "--selector", "component=singleuser-server")
             self._wait(lambda: not self._pods(HUB_PODS), "the hub's pod does not end")
+            self._delete("pod", WORKER, "--ignore-not-found")
             self._kubectl.create(core(self.release.name, "pods"), worker(deployment))
             self._wait(self._worker_ready, f"the pod {WORKER} does not become ready")
             self._say("replacing the database")
