@@ -12,7 +12,7 @@ from deployer.errors import LockedError
 from deployer.fleet.cluster import Cluster, Kubeconfig, Provider
 from deployer.fleet.ids import ReleaseId
 from deployer.targets.credentials.session import Sessions
-from deployer.targets.helm.kubectl import Kubectl
+from deployer.targets.helm.kubectl import ApiError, Kubectl
 from deployer.targets.helm.leases import DURATION, Leases, lease_name
 
 pytestmark = pytest.mark.kubernetes
@@ -82,6 +82,20 @@ def test_a_lease_that_nobody_renews_runs_out(cluster, leases, release, age, free
         return
     with pytest.raises(LockedError):
         leases.hold(release, "two", timeout=0, cancelled=NEVER).__enter__()
+
+
+def test_the_same_is_asked_with_a_proxy_and_without(leases, release):
+    """The proxy only saves processes: where it has gone, kubectl itself is asked."""
+    kubectl, missing = leases.kubectl, "/api/v1/namespaces/never-there"
+    found = [], []
+    for answers in found:
+        answers += [kubectl.get("/api/v1/namespaces/default")["metadata"]["uid"], kubectl.get(missing)]
+        with pytest.raises(ApiError) as error:
+            kubectl.create("/api/v1/namespaces", {"kind": "Namespace", "metadata": {"name": "default"}})
+        answers.append(error.value.reason)
+        kubectl.session.api.close()
+    assert found[0] == found[1]
+    assert found[0][1:] == [None, "AlreadyExists"]
 
 
 def test_of_many_who_ask_at_once_one_gets_it(leases, release):
