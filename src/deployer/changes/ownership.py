@@ -154,7 +154,7 @@ class _Judge:
             if part is None or (part.rule is Rule.VALUES and not part.opaque):
                 continue
             if one is None or other is None or one.opaque is not other.opaque or not same(one.content, other.content):
-                what = f"{release.id}: an input that is no value of its own differs"
+                what = "an input that is no value of its own differs"
                 yield self._outside(Place(part.file), what, "only maintainers may change it", release=release.id)
 
 
