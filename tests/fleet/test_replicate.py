@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -326,7 +328,13 @@ def test_secrets_that_are_left_out_are_provided_later(sealed: World, encrypted: 
 
 @pytest.mark.parametrize("how", ["recipient", "without"])
 def test_a_domain_that_is_not_public_stays_so(tmp_path: Path, how: str) -> None:
-    more = {"deployer.yaml": "jsonnet: {ext_vars: {D: hub.domain}}\n", f"{REEF}/o.jsonnet": "{motd: std.extVar('D')}"}
+    callback = "{jupyterhub: {hub: {config: {X: {oauth_callback_url: 'https://' + std.extVar('D')}}}}}"
+    more = {
+        "deployer.yaml": "jsonnet: {chart_values: values.jsonnet, ext_vars: {D: hub.domain}}\n",
+        "helm-charts/basehub/values.jsonnet": callback,
+        f"{REEF}/o.jsonnet": "{motd: std.extVar('D')} + {jupyterhub: {hub: {config: {JupyterHub: "
+        "{authenticator_class: 'github'}}}}}",
+    }
     keys = {"domain_override_file": "enc-domain.secret.yaml", "helm_chart_values_files": ["o.jsonnet"]}
     world = World(tmp_path, more, **keys)
     world.encrypt(f"{REEF}/enc-domain.secret.yaml", "domain: hidden.example.org\n")
@@ -338,12 +346,36 @@ def test_a_domain_that_is_not_public_stays_so(tmp_path: Path, how: str) -> None:
         said = world.take("--without-secrets")
         assert "the hub's domain" in said.out
         assert "write the domain" in world.render().err
-        path = world.out / "values" / "01-o.computed.yaml"
-        path.write_text(path.read_text().replace("to-be-provided.invalid", "new.example.org"))
+        for path in (world.out / "values").iterdir():
+            path.write_text(path.read_text().replace("to-be-provided.invalid", "new.example.org"))
         assert configmap(world.render(), "motd")["motd"] == "new.example.org"
     for file in world.out.rglob("*"):
         assert file.is_dir() or "hidden.example.org" not in file.read_text()
     assert world.check("reef", "ocean").code == 0
+
+
+def test_an_interrupt_leaves_no_secret(sealed: World, tmp_path: Path) -> None:
+    """A helm that never ends stands in for a long upgrade."""
+    sealed.taken("--recipient", sealed.key.recipient, "--vendor", SOPS_AGE_KEY=sealed.key.secret)
+    bare, temporary, mark = (tmp_path / name for name in ("owner", "private", "begun"))
+    for folder in (bare, temporary):
+        folder.mkdir()
+    for name in (*PROGRAMS, "sops", "sleep"):
+        if name != "helm":
+            (bare / name).symlink_to(str(shutil.which(name, path=f"{SOPS}:{os.environ['PATH']}")))
+    (bare / "helm").write_text(f"#!/bin/sh\n: > {mark}\nexec sleep 600\n")
+    (bare / "helm").chmod(0o755)
+    env = {"PATH": str(bare), "TMPDIR": str(temporary), "SOPS_AGE_KEY": sealed.key.secret}
+    child = subprocess.Popen(["/bin/sh", sealed.out / "deploy.sh"], env=env, start_new_session=True)
+    try:
+        while not mark.exists():
+            assert child.poll() is None
+            time.sleep(0.05)
+        assert list(temporary.rglob("*secret*"))
+    finally:
+        os.killpg(child.pid, signal.SIGTERM)
+        child.wait(timeout=60)
+    assert list(temporary.iterdir()) == []
 
 
 # Charts from elsewhere

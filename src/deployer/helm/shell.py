@@ -14,8 +14,13 @@ from deployer.helm.sources import ChartSource
 
 PRIVATE = "@private@"  # stands for the temporary folder, until it is a shell variable
 SOPS = ("sops", "--disable-version-check", "--decrypt")
-# Makes the folder and removes it when the shell ends.
-MAKE_PRIVATE = ("umask 077", "private=$(mktemp -d)", """trap 'rm -rf "$private"' EXIT""")
+# Makes the folder and removes it when the shell ends; of a signal not every shell takes that to be an end.
+MAKE_PRIVATE = (
+    "umask 077",
+    "private=$(mktemp -d)",
+    """trap 'rm -rf "$private"' EXIT""",
+    "trap 'exit 130' HUP INT TERM",
+)
 HELM_HOMES = homes(f"{PRIVATE}/helm")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +21,7 @@ from deployer.render.renderer import Renderer, one_line
 from deployer.replicate import cost, readme, script, terraform
 from deployer.replicate.about import About
 from deployer.replicate.chart import Standalone
-from deployer.replicate.layers import Kind, Layers, Secrets, ValuesFile, foreign_names
+from deployer.replicate.layers import NO_DOMAIN, Kind, Layers, Secrets, ValuesFile, foreign_names
 from deployer.replicate.needs import needs
 from deployer.replicate.plain import plain_yaml
 from deployer.replicate.recipients import sealed_data, stand_in
@@ -116,10 +116,19 @@ class _Maker:
         return self.release.id.name
 
     @property
+    def hidden(self) -> bool:
+        """Whether the hub's domain is a secret."""
+        return is_encrypted(self.release.domain_override)
+
+    @property
+    def public(self) -> Release:
+        """The release as it may be told of."""
+        hub = self.release.hub
+        return replace(self.release, hub=replace(hub, domain=NO_DOMAIN)) if hub and self.hidden else self.layers.given
+
+    @property
     def domain(self) -> str:
-        """The hub's, where it is public."""
-        hidden = is_encrypted(self.release.domain_override)
-        return self.layers.given.hub.domain if self.layers.given.hub and not hidden else ""
+        return self.public.hub.domain if self.public.hub and not self.hidden else ""
 
     @cached_property
     def foreign(self) -> tuple[str, ...]:
@@ -176,7 +185,7 @@ class _Maker:
     def effective(self) -> Values:
         """What the replicate's own files say, less what is encrypted or to be provided."""
         plain = [load(file.content, file.path).data or {} for file in self.values if file.kind is Kind.PLAIN]
-        return coalesce(merge(plain), self.by.fleet.chart_defaults(self.layers.given))
+        return coalesce(merge(plain), self.by.fleet.chart_defaults(self.public))
 
     @cached_property
     def hub_path(self) -> tuple[str, ...]:
@@ -185,7 +194,8 @@ class _Maker:
     @cached_property
     def hub_values(self) -> Values:
         """Of those, the hub chart's, with its own defaults where it was rendered."""
-        return _values_of_hub(self.manifests) or at(self.effective, self.hub_path)
+        rendered = {} if self.hidden else _values_of_hub(self.manifests)  # in which a stand-in is the domain
+        return rendered or at(self.effective, self.hub_path)
 
     @cached_property
     def about(self) -> About:

@@ -66,7 +66,11 @@ class Prover:
             root = Path(folder)
             clean = self._clean(root)
             with ThreadPoolExecutor(renderer.parallel, thread_name_prefix="prove") as pool:
-                return list(pool.map(partial(self._prove, root, clean), releases))
+                try:
+                    return list(pool.map(partial(self._prove, root, clean), releases))
+                except BaseException:  # an interrupt: what has not begun does not begin
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
 
     def _clean(self, root: Path) -> dict[str, str]:
         """An environment with a home of its own, and a PATH on which there is nothing but :data:`PROGRAMS`."""
