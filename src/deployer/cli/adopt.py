@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from deployer.cli import writing
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     edit = adopt(context.fleet, args.cluster, hub, service=context.fleet.settings.health.service)
     if not writing.finish(args, context, edit, [ReleaseId(args.cluster, hub.name)], as_it_is=True):
         return EXIT_OK
-    return _compare(context, ReleaseId(args.cluster, hub.name))
+    return _compare(context, ReleaseId(args.cluster, hub.name), edit.made)
 
 
 def _list(found: list[Running], context: Context, cluster: str) -> int:
@@ -155,8 +156,6 @@ def _read(path: Path) -> bytes:
 
 def _with_secrets(args: argparse.Namespace, context: Context, hub: Adopted) -> Adopted:
     """The hub with its secrets encrypted; what they are is said by key."""
-    from dataclasses import replace
-
     keys = [".".join(key) for one in hub.files for key in one.split.keys]
     comments = sum(one.split.comments for one in hub.files)
     if comments:
@@ -226,10 +225,11 @@ def _not_there_yet(context: Context, name: str, files: Mapping[str, bytes]) -> M
 # What an upgrade would change
 
 
-def _compare(given: Context, release: ReleaseId) -> int:
+def _compare(given: Context, release: ReleaseId, made: Iterable[str]) -> int:
     from deployer.reports.diff import show_diff
 
     with Context(given.given, given.cwd, given.env) as context:  # the fleet as it is now
+        _say_ignored(context, made)
         pair = compared(context, [release], gone=False).pairs[release]
         if isinstance(pair, NotRendered):
             show_diff([], {release: pair.reason}, [], live=True)
@@ -243,3 +243,11 @@ def _compare(given: Context, release: ReleaseId) -> int:
     else:
         print(f"\nAn upgrade changes nothing. Commit, then: deployer deploy {release.cluster} {release.name}")
     return EXIT_OK
+
+
+def _say_ignored(context: Context, made: Iterable[str]) -> None:
+    """A file that git ignores is in no commit, and so no part of the fleet: most often a chart's copies of others."""
+    folders = {path.rsplit("/", number)[0] for path in made for number in range(1, path.count("/") + 1)}
+    for path in sorted({*folders, *made}):
+        if context.tree.ignored(path):
+            print(f"deployer: git ignores {path}: it is no part of the fleet, see .gitignore", file=sys.stderr)

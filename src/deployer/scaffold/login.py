@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from deployer.errors import DeployerError
 from deployer.fleet.cluster import Provider
+from deployer.scaffold.cluster import check_domain
 from deployer.scaffold.yaml_text import Setting
 
 CONFIG = ("jupyterhub", "hub", "config")
@@ -116,6 +117,11 @@ def check_login(login: Login) -> None:
             raise DeployerError(f"--allow-{rule}: log-in {login.kind} has no such rule", hint=f"It has: {known}")
     for org in login.allow.get("org", ()):
         check_org(org)
+    for domain in login.allow.get("domain", ()):
+        check_domain(domain)
+    for name in [*login.admins, *(word for words in login.allow.values() for word in words)]:
+        if not name or name != name.strip() or not name.isprintable():
+            raise DeployerError(f"{name!r} is no name")
     if not login.anybody:
         known = ", ".join(f"--allow-{one}" for one in RULES if one in login.choice.rules)
         raise DeployerError("nobody could log in: no rule lets anybody in", hint=f"Add one of: {known}")

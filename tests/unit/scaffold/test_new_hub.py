@@ -169,6 +169,9 @@ REFUSED = [
     ({"login": Login(kind=LoginKind.FIRSTUSE, admins=("ada",))}, "nobody could log in"),
     ({"login": Login(kind=LoginKind.GOOGLE, allow={"org": ("x",)})}, "--allow-org: log-in google has no such rule"),
     ({"login": Login(kind=LoginKind.GITHUB, allow={"org": ("a/b",)})}, "neither ORG nor ORG:TEAM"),
+    ({"login": Login(kind=LoginKind.GOOGLE, allow={"domain": ("a@example.org",)})}, "is no domain"),
+    ({"login": Login(kind=LoginKind.GITHUB, admins=("",))}, "'' is no name"),
+    ({"login": Login(kind=LoginKind.GITHUB, allow={"user": ("ada ",)})}, "'ada ' is no name"),
     ({"buckets": (Bucket("s3://x-y"),)}, "no identity in that cloud"),
     ({"buckets": (Bucket("bucket"),)}, "is no address of data"),
 ]
