@@ -107,6 +107,15 @@ class TestClients:
         assert hub_log.errors == []
 
 
+class TestPages:
+    def test_pages_and_error_pages_of_several_hubs(self, jupyterhub_factory):
+        for hub in (jupyterhub_factory(), jupyterhub_factory()):
+            client = hub.client()
+            assert "Sign in" in client.get("hub/login").text
+            missing = client.login("ada").get("hub/no/such/page")
+            assert (missing.status_code, "Jupyter has lots of moons" in missing.text) == (404, True)
+
+
 class TestRefusal:
     @pytest.fixture
     def hub(self, jupyterhub_factory):

@@ -16,7 +16,9 @@ def _suites(base, attribute, table, **members):
         name = f"Test{getattr(mutant, '__name__', mutant)}"
         known = dict.fromkeys(tests, "the mutant breaks this promise")
         globals()[name] = type(
-            name, (base,), {attribute: mutant, "known_failures": known, "__module__": __name__, **members}
+            name,
+            (base,),
+            {attribute: mutant, "known_failures": known, "__module__": __name__, "patience": 1, **members},
         )
 
 

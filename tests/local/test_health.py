@@ -19,13 +19,8 @@ RELEASE = ReleaseId("reef", "staging")
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    hub = Hub(tmp_path_factory.mktemp("hub"))
-    try:
-        hub.start()
-        yield hub
-    finally:
-        hub.stop()
+def shared(jupyterhub_factory, tmp_path_factory):
+    return Hub(jupyterhub_factory, tmp_path_factory.mktemp("moods"))
 
 
 @pytest.fixture
@@ -71,7 +66,7 @@ def test_a_hub_that_restarts_in_the_middle_and_a_user_that_is_kept(hub, check):
 
     def restart_once(text):
         if text.startswith("reaching the server") and not restarts:
-            hub.kill()
+            hub.stop()
             restarts.append(threading.Thread(target=hub.start))
             restarts[0].start()
 

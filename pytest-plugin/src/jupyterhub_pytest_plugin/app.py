@@ -38,17 +38,24 @@ class Templates(BytecodeCache):
     """Pages as the first hub of this process compiled them, which takes most of the time of a first request."""
 
     def __init__(self) -> None:
-        self._code: dict[str, bytes] = {}
+        self._code: dict[tuple[bool, str], bytes] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self._code:
-            bucket.bytecode_from_string(self._code[bucket.key])
+        known = self._code.get(_kind(bucket))
+        if known is not None:
+            bucket.bytecode_from_string(known)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        self._code[bucket.key] = bucket.bytecode_to_string()
+        self._code[_kind(bucket)] = bucket.bytecode_to_string()
+
+
+def _kind(bucket: Bucket) -> tuple[bool, str]:
+    """JupyterHub has each page twice: an error's is rendered by an environment that is not asynchronous."""
+    return bucket.environment.is_async, bucket.key
 
 
 _TEMPLATES = Templates()
+_CLASSES: list[type] = []
 # Starting a hub configures classes that all hubs of a process share; one at a time does.
 STARTING = threading.Lock()
 # How many hubs run in a loop: two in one loop have one HTTP client.
@@ -72,6 +79,13 @@ class HubApp(JupyterHub):
     @default("log_level")
     def _log_level_of_tests(self) -> int:
         return logging.INFO
+
+    @default("classes")
+    def _load_classes(self) -> list[type]:
+        """What is installed does not change while a process runs; looking for it takes long."""
+        if not _CLASSES:
+            _CLASSES.extend(super()._load_classes())
+        return list(_CLASSES)
 
     @default("jinja_environment_options")
     def _shared_templates(self) -> dict[str, Any]:

@@ -27,7 +27,7 @@ T = TypeVar("T")
 Flow = Generator[httpx.Request, httpx.Response, T]
 Form = dict[str, Any]
 
-TIMEOUT = 30.0
+TIMEOUT = 120.0
 _POLL = 0.03
 
 

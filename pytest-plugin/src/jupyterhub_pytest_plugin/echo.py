@@ -9,7 +9,8 @@ Every answer is JSON (see :meth:`EchoServer.describe`) unless the query asks for
 ======================  ==============================================================
 ``?status=503``         answer with this status
 ``?size=1000000``       answer with this many bytes
-``?stream=3&every=0.2`` three chunks, ``0``, ``1``, ``2``, each sent when it is due
+``?stream=3&every=0.2`` three chunks, ``0``, ``1``, ``2``, with so many seconds between them
+``?stream=3&wait=1``    each chunk after the first waits for a call of ``proceed()``
 ``?header=Name:value``  add this header to the answer (may be repeated)
 ======================  ==============================================================
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _MAX_HEAD = 1 << 20
+_MANY = 1000
+_LONGEST = 120  # seconds that a stream waits
 
 
 def unquote(text: str) -> str:
@@ -177,6 +180,7 @@ class EchoServer:
         self._threads: set[threading.Thread] = set()
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
+        self._next = threading.Semaphore(0)
         self._listener: socket.socket | None = None
         self.url = ""
 
@@ -212,6 +216,7 @@ class EchoServer:
             sockets, threads = list(self._sockets), list(self._threads)
         for sock in sockets:
             _shut(sock)
+        self._next.release(_MANY)  # streams that wait find their sockets closed
         for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(10)
@@ -259,7 +264,7 @@ class EchoServer:
             return False
         query = parse_query(request.query)
         if "stream" in query:
-            self._stream(connection.sock, int(query["stream"][0]), float(query.get("every", ["0"])[0]))
+            self._stream(connection.sock, query)
         else:
             self._whole(connection.sock, request, query)
         return request.headers.get("connection", "").lower() != "close"
@@ -277,10 +282,17 @@ class EchoServer:
         head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
         sock.sendall(head if request.method == "HEAD" else head + body)
 
-    def _stream(self, sock: socket.socket, chunks: int, every: float) -> None:
+    def proceed(self) -> None:
+        """Let a stream that waits send its next chunk."""
+        self._next.release()
+
+    def _stream(self, sock: socket.socket, query: dict[str, list[str]]) -> None:
+        chunks, every = int(query["stream"][0]), float(query.get("every", ["0"])[0])
         sock.sendall(b"HTTP/1.1 200 Echo\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n")
         for number in range(chunks):
-            if number:
+            if number and "wait" in query:
+                self._next.acquire(timeout=_LONGEST)
+            elif number:
                 time.sleep(every)
             text = str(number).encode()
             sock.sendall(b"%x\r\n%s\r\n" % (len(text), text))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .config import Place
 
 T = TypeVar("T")
-RUN_TIMEOUT = 60.0
+RUN_TIMEOUT = 180.0
 
 
 class BaseHub:

@@ -18,7 +18,6 @@ from .reaper import marked
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_GRACE = 3.0
 _LIBRARIES = ("_run_safe_shutdown_loop",)  # pycares keeps one thread per process, for good
 
 
@@ -50,9 +49,9 @@ def _strays(folder: Path) -> Iterable[Path]:
     return (path for path in folder.glob("jupyterhub*") if path.suffix in {".sqlite", ".pid", ""} and path.is_file())
 
 
-def find(before: Snapshot, mark: str, folders: Iterable[Path]) -> list[str]:
-    """One line for each thing left, after some seconds of grace; empty if nothing is."""
-    until = time.monotonic() + _GRACE
+def find(before: Snapshot, mark: str, folders: Iterable[Path], grace: float) -> list[str]:
+    """One line for each thing left after these seconds of grace; empty if nothing is."""
+    until = time.monotonic() + grace
     while (found := _find(before, mark, folders)) and time.monotonic() < until:
         time.sleep(0.1)
         gc.collect()  # executors end their threads when they are collected

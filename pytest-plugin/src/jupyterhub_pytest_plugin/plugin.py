@@ -44,6 +44,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "jupyterhub_scope", f"scope of the `jupyterhub` fixtures: one of {', '.join(SCOPES)}", default="module"
     )
     parser.addini("jupyterhub_leaks", "what a session leaves behind is: error, warn or off", default="error")
+    parser.addini(
+        "jupyterhub_leaks_grace", "seconds that what is ending may take at the end of a session", default="15"
+    )
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -124,7 +127,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
-    found = config.stash[SESSION].finish()
+    found = config.stash[SESSION].finish(float(config.getini("jupyterhub_leaks_grace")))
     if config.getini("jupyterhub_leaks") == "off":
         return
     if hasattr(config, "workeroutput"):

@@ -87,8 +87,8 @@ class HubSession:
 
         return InlineHub(place, config, self.singletons)
 
-    def finish(self) -> list[str]:
-        """What was left behind, by name; it is ended as far as it can be."""
+    def finish(self, grace: float) -> list[str]:
+        """What was left behind, by name, after these seconds of grace; it is ended as far as it can be."""
         if self._before is None or self._reaper is None:
             return []
         if self._singletons is not None:
@@ -98,7 +98,7 @@ class HubSession:
             os.environ[MARK] = self._previous_mark
         try:
             # The reaper carries no mark: it was started before there was one.
-            return leaks.find(self._before, mark, self._folders)
+            return leaks.find(self._before, mark, self._folders, grace)
         finally:
             kill(marked(mark))
             self._end_reaper()
@@ -108,7 +108,7 @@ class HubSession:
         if reaper is not None and reaper.stdin is not None:
             reaper.stdin.close()
             try:
-                reaper.wait(10)
+                reaper.wait(30)
             except subprocess.TimeoutExpired:
                 reaper.kill()
                 reaper.wait()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import pytest
+
+from .wire import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 DOCS = "https://jupyterhub.readthedocs.io/en/stable/"
 
 
@@ -40,6 +43,13 @@ class Contract:
     #: A parameter can be named too: ``"test_odd_user_names[space]"``. They run all the same; one that passes fails the
     #: suite, so the list stays true.
     known_failures: Mapping[str, str] = {}
+
+    #: Seconds that the component may take for what it does. Only tests that fail wait that long: let it be much.
+    patience: ClassVar[float] = 60.0
+
+    def eventually(self, check: Callable[[], T]) -> T:
+        """Try until the check does not fail any more; its last failure is the test's."""
+        return eventually(check, self.patience)
 
 
 def capabilities(cls: type[Contract]) -> set[str]:

@@ -14,7 +14,6 @@ from jupyterhub_pytest_plugin.people import spawner_of
 
 from .collect import Contract, relies_on
 from .proxy import ssl_hub
-from .wire import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -207,8 +206,8 @@ class SpawnerContract(Contract):
         server.start()
         url = hub.call(lambda: server.spawner.server.url)
         server.stop(now=True)
-        eventually(lambda: _not(server.reachable(url)))
-        eventually(lambda: _not(server.poll() is None))
+        self.eventually(lambda: _not(server.reachable(url)))
+        self.eventually(lambda: _not(server.poll() is None))
 
     @relies_on(GUIDE)
     def test_stop_of_what_never_ran(self, contract_hubs: Hubs) -> None:
@@ -229,9 +228,9 @@ class SpawnerContract(Contract):
         """poll() of a server that died by itself gives an exit status, and the hub forgets the server."""
         server = ServerOf(contract_hubs())
         self.kill(server.start()["pid"])
-        eventually(lambda: _not(server.poll() is None))
+        self.eventually(lambda: _not(server.poll() is None))
         server.hub.run(_await(server.spawner.poll_and_notify))
-        eventually(lambda: _not(server.model is not None and server.model["ready"]))
+        self.eventually(lambda: _not(server.model is not None and server.model["ready"]))
 
     def kill(self, pid: int) -> None:
         """End the process of a server, behind the spawner's back."""
@@ -326,7 +325,7 @@ class SpawnerContract(Contract):
         hub = self.make(contract_hubs, pre_spawn_hook=lambda spawner: seen.update(spawner.user_options))
         server = ServerOf(hub)
         assert server.request_start({"size": 3, "tags": ["a"]}).status_code in {201, 202}
-        eventually(server.ask)
+        self.eventually(server.ask)
         assert seen == {"size": 3, "tags": ["a"]}
 
     @relies_on(API)
@@ -398,7 +397,7 @@ class SpawnerContract(Contract):
         self.kill(first["pid"])
         hub.start()
         server = ServerOf(hub)
-        eventually(lambda: _not(server.poll() is None))
+        self.eventually(lambda: _not(server.poll() is None))
         assert server.model is None or not server.model["ready"]
 
     # Failures
@@ -412,7 +411,7 @@ class SpawnerContract(Contract):
         hub = self.make(contract_hubs, **traits)
         server = ServerOf(hub)
         server.request_start()
-        eventually(lambda: _not(self.pending(server)), 15)
+        self.eventually(lambda: _not(self.pending(server)))
         assert server.model is None or not server.model["ready"]
         assert server.poll() is not None
 
@@ -422,7 +421,7 @@ class SpawnerContract(Contract):
         hub = self.make(contract_hubs, http_timeout=1, environment={**_mark(), "ECHO_SERVER_DELAY": "600"})
         server = ServerOf(hub)
         server.request_start()
-        eventually(lambda: _not(self.pending(server)), 25)
+        self.eventually(lambda: _not(self.pending(server)))
         assert server.model is None or not server.model["ready"]
         assert server.poll() is not None
 
@@ -470,7 +469,7 @@ class SpawnerContract(Contract):
         servers = [ServerOf(hub, name) for name in ("ada", "bob", "cyd")]
         for server in servers:
             assert server.request_start().status_code in {201, 202}
-        said = [eventually(lambda server=server: server.ask(), 20) for server in servers]  # type: ignore[misc]
+        said = [self.eventually(server.ask) for server in servers]
         assert [one["env"]["JUPYTERHUB_USER"] for one in said] == ["ada", "bob", "cyd"]
 
     @relies_on(API)
@@ -506,7 +505,7 @@ class SpawnerContract(Contract):
         server.start()
         url = hub.call(lambda: server.spawner.server.url)
         hub.stop()
-        eventually(lambda: _not(server.reachable(url)))
+        self.eventually(lambda: _not(server.reachable(url)))
 
     @relies_on("explanation/websecurity.html", needs="internal-ssl")
     def test_internal_ssl(self, contract_hubs: Hubs) -> None:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from typing import Self
 
 T = TypeVar("T")
-WAIT = 10.0
+WAIT = 60.0
 
 
-def eventually(check: Callable[[], T], timeout: float = WAIT) -> T:
+def eventually(check: Callable[[], T], timeout: float) -> T:
     """Try until the check does not fail any more; its last failure is the test's."""
     until = time.monotonic() + timeout
     while True:
