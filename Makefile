@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FLEET ?= build/demo
-PURE := tests/architecture tests/unit tests/fleet tests/actions/test_lint.py tests/actions/test_setup_action.py
+PURE := tests/architecture tests/unit tests/fleet tests/terraform tests/actions/test_lint.py tests/actions/test_setup_action.py
 # Bytecode is written once, at install: without it each of ten hubs compiles all it imports at each start.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -56,6 +56,17 @@ tools:  ## Helm, a control plane and KWOK for the tests, built once from their G
 	@if command -v go >/dev/null; then nice tools/build >/dev/null; \
 	elif test -n "$${CI:-}"; then echo "go is missing: install Go 1.25 or newer" >&2; exit 1; \
 	else echo "go is missing: what the deployer does on Kubernetes is NOT tested, nor, unless helm is installed, what Helm renders" >&2; fi
+
+# An hour on a small machine, and 2 GB of memory: never in CI, whose gate are the extracts in tests/terraform/schemas.
+.PHONY: terraform-tools terraform-schemas terraform-readmes
+terraform-tools:  ## OpenTofu and the clouds' providers, for the tests of the Terraform modules
+	nice tools/terraform/build
+
+terraform-schemas: $(VENV)/installed-dev terraform-tools  ## what the modules use of the providers' schemas, anew
+	cd tests/terraform && PYTHONPATH=../../src ../../$(BIN)/python make_schemas.py
+
+terraform-readmes: $(VENV)/installed  ## the READMEs of the Terraform modules, from their variables and outputs
+	PYTHONPATH=src $(BIN)/python tests/terraform/readmes.py
 
 .PHONY: test test-fast test-plugin test-kubernetes lint format docs bench
 test: $(VENV)/installed-dev tools  ## all tests: pure ones, git repositories, real hubs, a real browser, a workflow runner, real control planes

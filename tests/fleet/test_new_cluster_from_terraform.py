@@ -190,3 +190,26 @@ def test_a_hub_that_terraform_does_not_know(fleet, name, cloud, told):
     assert made.returncode == 1
     assert told in made.stderr
     assert not (fleet / f"config/clusters/reef/{name}.values.yaml").exists()
+
+
+def test_beside_its_terraform_pipelines_learn_whom_they_plan_as(fleet):
+    here = fleet / "terraform/clusters/reef"
+    words = (
+        "--project",
+        "our-project",
+        "--region",
+        "europe-west1",
+        "--zone",
+        "europe-west1-b",
+        "--state-bucket",
+        "state",
+    )
+    made = run(fleet, "new", "terraform", "reef", "--provider", "gcp", *words, "--repository", "our-org/hubs")
+    assert made.returncode == 0, made.stderr
+    assert 'deploy_subjects = ["repo:our-org/hubs:ref:refs/heads/main"]' in (here / "terraform.tfvars").read_text()
+    assert built(fleet, "gcp").returncode == 0
+    planner = json.loads((RECORDED / "gcp.json").read_text())["ci"]["value"]["planner"]
+    assert json.loads((here / "ci.json").read_text()) == {"planner": planner}
+    jobs = run(fleet, "terraform-jobs", "--all", "--format", "json")
+    entry = {"tools": [], **planner}
+    assert json.loads(jobs.stdout) == [{"name": "reef", "planner": entry, "applier": {"tools": []}, "can-plan": True}]

@@ -11,6 +11,7 @@ OURS: Mapping[str, str] = {
     ".github/workflows/deploy-hubs-comment.yaml": "deploy-hubs-comment.yaml",
     ".github/workflows/validate-fleet.yaml": "validate-fleet.yaml",
     ".github/workflows/check-hubs.yaml": "check-hubs.yaml",
+    ".github/workflows/terraform.yaml": "terraform.yaml",
     ".github/workflows/owners.yaml": "owners.yaml",
     ".github/actions/setup-deployer/action.yaml": "action.yaml",
     ".github/zizmor.yml": "zizmor.yml",

@@ -40,6 +40,7 @@ VERBS: Mapping[str, Verb] = {
     "logs": Verb("logs", "what a hub wrote"),
     "history": Verb("history", "past rollouts"),
     "rollback": Verb("rollback", "take a hub back to an earlier revision"),
+    "terraform-jobs": Verb("terraform_jobs", "in a pipeline: which clusters' Terraform a change touches"),
     "filter-jobs": Verb("filter_jobs", "in a pipeline: which production hubs may go ahead"),
     "state": Verb("state", "in a pipeline: keep what was deployed, for the next plan"),
     "github": Verb("github", "in a workflow: labels, the plan's comment, one issue for a cluster"),

@@ -1,7 +1,8 @@
-"""Make a new cluster or a new hub: asks what it needs at a terminal, or takes it as options.
+"""Make a new cluster, a new hub, or the Terraform of a cluster: asks at a terminal for what it needs, or takes options.
 
 deployer new cluster NAME --provider PROVIDER …
 deployer new hub CLUSTER NAME --kind KIND --login LOGIN …
+deployer new terraform NAME --provider PROVIDER …
 
 The fleet is looked at as `deployer validate` does before anything is written, and is written whole or not at all. Of
 files that are there already no line changes but those that are added.
@@ -14,7 +15,7 @@ from importlib import import_module
 
 from deployer.cli.context import Context
 
-WHAT = {"cluster": "new_cluster", "hub": "new_hub"}
+WHAT = {"cluster": "new_cluster", "hub": "new_hub", "terraform": "new_terraform"}
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -75,6 +75,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
         return _check(outputs, context)
     facts = _built(args, outputs) if outputs else _facts(args, context.fleet, Asker.at_terminal())
     edit = new_cluster(facts, context.fleet)
+    if outputs:
+        edit = terraform_join.with_planner(edit, outputs, context.fleet)
     written = writing.finish(args, context, edit, [ReleaseId(facts.name, SUPPORT)])
     if written:
         _say_next(facts, built=outputs is not None)

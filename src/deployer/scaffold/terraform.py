@@ -58,6 +58,7 @@ class Pool:
 class Outputs:
     """The outputs of one cluster's Terraform, as far as the fleet needs them.
 
+    ``ci`` is whom a pipeline becomes: for each role and cloud the keys of a log-in by OIDC.
     ``key`` says whether there is a key for the deployer; the key itself is not kept.
     """
 
@@ -70,6 +71,7 @@ class Outputs:
     buckets: tuple[Bucket, ...] = ()
     accounts: tuple[Account, ...] = ()
     pools: tuple[Pool, ...] = ()
+    ci: Mapping[str, Any] = field(default_factory=dict)
     key: bool = field(default=False)
 
     @property
@@ -111,6 +113,7 @@ def parse(text: str, name: str) -> Outputs:
         buckets=tuple(_buckets(read)),
         accounts=tuple(_accounts(read)),
         pools=tuple(_pools(read)),
+        ci={role: _clouds(read, where, data) for role, where, data in read.entries("ci")},
         key=KEY_OUTPUT in outputs.sensitive,
     )
 
@@ -215,6 +218,10 @@ def _accounts(read: _Reader) -> Iterator[Account]:
             annotations=read.texts(data.get("annotations"), f"{where}.annotations"),
             pod_labels=read.texts(data.get("pod_labels"), f"{where}.pod_labels"),
         )
+
+
+def _clouds(read: _Reader, where: str, data: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    return {cloud: read.texts(keys, f"{where}.{cloud}") for cloud, keys in data.items()}
 
 
 def _pools(read: _Reader) -> Iterator[Pool]:

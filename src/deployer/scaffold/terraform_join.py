@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deployer.errors import DeployerError, Place
@@ -13,7 +14,9 @@ from deployer.fleet.helm_yaml import Path
 from deployer.fleet.repository import Fleet
 from deployer.fleet.schema import dotted
 from deployer.scaffold.cluster import ClusterFacts, Homes
+from deployer.scaffold.edit import Edit
 from deployer.scaffold.terraform import Account, Bucket, Outputs
+from deployer.scaffold.terraform_folder import CLUSTERS, IDENTITIES
 from deployer.scaffold.yaml_text import Setting
 
 KEY_FILE = "enc-deployer-credentials.secret.json"  # of the deployer, where Terraform was asked for a key
@@ -44,6 +47,16 @@ def facts(outputs: Outputs, *, name: str = "", domain: str = "", ingress: str = 
         ingress=ingress,
         homes=Homes(server=homes.server, share=homes.path) if homes else None,
     )
+
+
+def with_planner(edit: Edit, outputs: Outputs, fleet: Fleet) -> Edit:
+    """The edit with the file that tells pipelines whom they plan as, where the fleet has the cluster's Terraform."""
+    path = f"{CLUSTERS}/{outputs.name}/{IDENTITIES}"
+    planner = outputs.ci.get("planner")
+    if not planner or not fleet.tree.children(f"{CLUSTERS}/{outputs.name}") or fleet.tree.is_file(path):
+        return edit
+    text = json.dumps({"planner": planner}, indent=2, sort_keys=True) + "\n"
+    return replace(edit, made={**edit.made, path: text.encode()})
 
 
 def hub_settings(outputs: Outputs, hub: str) -> list[Setting]:

@@ -1,0 +1,23 @@
+provider "azurerm" {
+  subscription_id = var.subscription_id
+  # Storage accounts here have no keys: one comes as oneself.
+  storage_use_azuread = true
+  resource_providers_to_register = [
+    "Microsoft.Compute",
+    "Microsoft.Consumption",
+    "Microsoft.ContainerRegistry",
+    "Microsoft.ContainerService",
+    "Microsoft.DataProtection",
+    "Microsoft.Insights",
+    "Microsoft.ManagedIdentity",
+    "Microsoft.Network",
+    "Microsoft.OperationalInsights",
+    "Microsoft.Storage",
+  ]
+
+  features {
+    resource_group {
+      prevent_deletion_if_contains_resources = true
+    }
+  }
+}
