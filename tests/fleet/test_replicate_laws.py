@@ -23,7 +23,7 @@ from deployer.render.cache import Cache
 from deployer.render.renderer import Renderer
 from deployer.replicate.bundle import Replicator
 from deployer.replicate.chart import lock_digest
-from deployer.replicate.layers import LeftOut
+from deployer.replicate.layers import Kind, LeftOut
 from deployer.replicate.plain import plain_yaml
 from deployer.replicate.proof import Prover
 from deployer.replicate.recipients import sealed_data, stand_in
@@ -147,6 +147,7 @@ def test_plain_layers_are_there_byte_by_byte_and_in_order(contents: dict[str, st
             assert load(file.content, "").data["own"] == "ocean"
         elif ".secret." in path:
             assert load(file.content, "").data is None  # a comment
+            assert bool(file.missing) is (file.kind is Kind.PROVIDED)
         else:
             assert file.content == contents[path].encode()
 

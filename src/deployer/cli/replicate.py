@@ -74,6 +74,8 @@ def _prove(args: argparse.Namespace, context: Context) -> int:
         raise DeployerError("--check takes hubs, and no options of what is in a directory")
     wanted = _wanted(args.words, context.fleet)
     options = Options(args.kube_version, tuple(args.api_versions))
+    if sys.stderr.isatty():
+        print(f"Rendering {count(len(wanted), 'hub')} twice …", file=sys.stderr)
     with _replicator(context, options) as by:
         proofs = Prover(by, context.env).prove(wanted)
     _show(proofs)

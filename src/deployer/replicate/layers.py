@@ -85,6 +85,8 @@ class LeftOut:
 
     def values(self, file: str, path: str) -> ValuesFile:
         data = recipients.sealed_data(self.read(path), path)
+        if not data:
+            return ValuesFile(file, Kind.PLAIN, b"# Nothing stood here.\n")
         return ValuesFile(file, Kind.PROVIDED, _to_be_filled(data).encode(), tuple(recipients.keys_of(data)))
 
     def computed(self, file: ValuesFile) -> ValuesFile:
