@@ -12,6 +12,8 @@ import pytest
 from deployer.scaffold.create import new_fleet
 
 PATIENCE = 120  # seconds; only a guard
+# From Python 3.12 on, where the tests run in parallel: the child becomes another program at once.
+pytestmark = pytest.mark.filterwarnings("ignore:.*forkpty:DeprecationWarning")
 
 
 @pytest.fixture(scope="module")

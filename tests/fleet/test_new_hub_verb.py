@@ -15,6 +15,8 @@ from deployer.cli.main import main
 from deployer.scaffold.create import new_fleet
 
 PATIENCE = 120  # seconds; only a guard
+# From Python 3.12 on, where the tests run in parallel: the child becomes another program at once.
+pytestmark = pytest.mark.filterwarnings("ignore:.*forkpty:DeprecationWarning")
 CLIENT_SECRET = "9f8e7d6c5b4a-of-no-use"
 REEF = ["new", "cluster", "reef", "--provider", "gcp", "--project", "p", "--zone", "z", "--domain", "reef.example.org"]
 
