@@ -2,8 +2,10 @@
 
 import importlib.util
 import re
+import socket
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -113,6 +115,33 @@ def test_left_behind_is_named_and_ended(pytester):
     result.stdout.fnmatch_lines(["*left behind by hubs under test*", "process *: sleep 600", "thread 'forgotten'"])
     pid = int(re.search(r"process (\d+)", result.stdout.str()).group(1))
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_each_kind_of_leak_is_named(pytester):
+    pytester.makeini("[pytest]\njupyterhub_scope = function\njupyterhub_leaks_grace = 1\n")
+    pytester.makepyfile(
+        """
+        import socket
+
+        folders = []
+
+        def test_socket_and_file(jupyterhub):
+            socket.kept = socket.create_server(("127.0.0.1", 0))
+            open("jupyterhub_cookie_secret", "w").close()
+            folders.append(jupyterhub.folder)
+
+        def test_folder():
+            folders[0].mkdir()
+        """
+    )
+    result = pytester.runpytest_inprocess("-W", "ignore")
+    socket.kept.close()
+    result.assert_outcomes(passed=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        ["listening socket on port *", "folder *jupyterhub-pytest-*", "file *jupyterhub_cookie_secret"]
+    )
+    assert not Path(re.search(r"^folder (.*)$", result.stdout.str(), re.MULTILINE).group(1)).exists()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -54,3 +55,51 @@ class TestNativeAuthenticator(AuthenticatorContract):
 
     def prepare_user(self, hub, username):
         hub.call(hub.app.authenticator.create_user, username, PASSWORD)
+
+
+class TestLTI11Authenticator(AuthenticatorContract):
+    """A learning platform sends its users with a signed form of its own: here we are the platform."""
+
+    authenticator_class = "ltiauthenticator.lti11.auth.LTI11Authenticator"
+    authenticator_config = {"consumers": {"platform": "secret"}, "username_key": "user_id", "uri_scheme": "http"}
+    lacks = {
+        "form": "the form is the learning platform's",
+        "groups": "it manages none",
+        "roles": "it manages none",
+        "own-login-url": "its address is for the platform's forms, not for browsers",
+    }
+    known_failures = {
+        "test_login_url_is_served": "the address takes no GET: the button of the login page leads to an error"
+    }
+
+    @classmethod
+    def configure(cls, config, place):
+        pytest.importorskip("ltiauthenticator")
+        super().configure(config, place)
+
+    def launch(self, hub, client, username, secret):
+        form = {
+            "lti_message_type": "basic-lti-launch-request",
+            "lti_version": "LTI-1p0",
+            "resource_link_id": "exercise 1",
+            "user_id": username,
+        }
+        return client.post(
+            "hub/lti/launch", data=_signed(f"{hub.url}hub/lti/launch", form, secret), follow_redirects=False
+        )
+
+    def log_in(self, hub, client, username, *, query=None):
+        return self.launch(hub, client, username, "secret")
+
+    def log_in_wrongly(self, hub, client, username):
+        return self.launch(hub, client, username, "another secret")
+
+
+def _signed(url, form, secret):
+    """A form with its OAuth 1 signature among its fields."""
+    from oauthlib.oauth1 import SIGNATURE_TYPE_BODY, Client
+
+    client = Client("platform", client_secret=secret, signature_type=SIGNATURE_TYPE_BODY)
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    _, _, body = client.sign(url, "POST", body=form, headers=headers)
+    return dict(parse_qsl(body))

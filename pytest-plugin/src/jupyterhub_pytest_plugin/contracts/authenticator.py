@@ -97,6 +97,10 @@ class AuthenticatorContract(Contract):
         """Send what logs this user in; returns the hub's answer, redirects not followed."""
         return client.submit_login(self.credentials(username), query)
 
+    def log_in_wrongly(self, hub: Hub, client: HubClient, username: str) -> httpx.Response:
+        """Send what must not log this user in; returns the hub's answer."""
+        return client.submit_login(self.wrong_credentials(username))
+
     def entered(self, hub: Hub, username: str) -> HubClient:
         """A browser after a login of this user, whether it succeeded or not."""
         self.prepare_user(hub, username)
@@ -123,7 +127,7 @@ class AuthenticatorContract(Contract):
         """authenticate() returns None or raises 403: nobody is logged in, and no user is made."""
         hub = contract_hubs()
         client = hub.client()
-        answer = client.submit_login(self.wrong_credentials("ada"))
+        answer = self.log_in_wrongly(hub, client, "ada")
         assert who(client) == ""
         assert answer.status_code < 500
         assert hub.api().get("users/ada").status_code == 404
@@ -134,7 +138,7 @@ class AuthenticatorContract(Contract):
         hub = contract_hubs()
         assert who(self.entered(hub, "ada")) == "ada"
         client = hub.client()
-        client.submit_login(self.wrong_credentials("ada"))
+        self.log_in_wrongly(hub, client, "ada")
         assert who(client) == ""
 
     @relies_on(GUIDE)
@@ -421,7 +425,7 @@ class AuthenticatorContract(Contract):
     def test_failed_login_escapes_the_name(self, contract_hubs: Hubs) -> None:
         """What was typed as a name is shown again as text, never as mark-up."""
         hub = contract_hubs()
-        answer = hub.client().submit_login(self.wrong_credentials("<b>ada</b>"))
+        answer = self.log_in_wrongly(hub, hub.client(), "<b>ada</b>")
         assert "<b>ada</b>" not in answer.text
 
     @relies_on(SECURITY, needs="form")
