@@ -276,7 +276,7 @@ def test_save(world: World, tmp_path: Path) -> None:
         (["plan", "--format", "xml", OCEAN], "argument --format: invalid choice: 'xml'"),
         (["--fleet", "gone", "plan", "--all"], "--fleet gone: no such folder"),
         (["paln"], "no verb 'paln'\nDid you mean plan?"),
-        (["xyzzy"], "no verb 'xyzzy'\nThere are: init, new, validate, "),
+        (["xyzzy"], "no verb 'xyzzy'\nThere are: init, new, "),
         (["--bogus"], "unrecognized arguments: --bogus"),
     ],
 )  # fmt: skip

@@ -72,10 +72,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
     else:
         args.outdated = args.outdated or not (args.files or any(ways) or args.files_from is not None or args.label)
         plan = selection.selected_plan(args, context, args.files, revision=bool(args.save) or args.format == "json")
-    if args.save or args.format == "json":
-        plan = _with_digests(plan, context)
     if args.save:
-        save(args.save, codec.dumps(plan))
+        save(args.save, codec.dumps(_with_digests(plan, context)))
     _show(plan, args.format, context)
     return EXIT_CHANGES if args.exit_code and plan else EXIT_OK
 
