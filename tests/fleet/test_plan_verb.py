@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -204,7 +205,9 @@ def test_file_names_with_anything_in_them(world: World) -> None:
     assert reason_files(whole)["reef/ocean"] == {f"helm-charts/basehub/{_text(name)}" for name in ODD}
     assert world.run("plan", "--since", "HEAD").code == 0
     assert world.run("plan", "--since", "HEAD", "--save", "p.json").code == 0
-    assert json.loads((world.root / "p.json").read_text())["releases"] == whole["releases"]
+    saved = json.loads((world.root / "p.json").read_text())["releases"]
+    assert all(release.pop("digest") for release in saved)
+    assert saved == whole["releases"]
 
 
 def _text(name: str | bytes) -> str:
@@ -351,7 +354,7 @@ def test_help_and_no_arguments(world: World, tmp_path: Path) -> None:
     said = world.run(cwd=tmp_path)
     assert said.code == 0
     assert said.out.startswith("usage: deployer [--fleet DIR] VERB …")
-    assert "  plan         which releases a change touches, and why" in said.out
+    assert re.search(r"^  plan +which releases a change touches, and why$", said.out, re.MULTILINE)
     assert world.run("--help", cwd=tmp_path).out == said.out
     assert world.run("--version", cwd=tmp_path).out.startswith("deployer ")
     assert "--since REV" in world.run("plan", "--help", cwd=tmp_path).out
