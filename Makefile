@@ -78,7 +78,7 @@ test: $(VENV)/installed-dev tools  ## all tests: pure ones, git repositories, re
 lane-hubs: $(VENV)/installed-dev
 	$(call lane,tests/local)
 lane-clusters: $(VENV)/installed-dev tools
-	$(call lane,tests/actions/test_workflow_runs.py)
+	$(call lane,tests/actions/test_workflow_runs.py,$(WHOLE))
 	$(call lane,tests/kubernetes)
 lane-plugin: $(VENV)/installed-dev
 	nice $(BIN)/nox --noxfile pytest-plugin/noxfile.py
@@ -87,11 +87,13 @@ test-kubernetes: $(VENV)/installed-dev tools  ## the tests on Kubernetes: contro
 	$(call lane,tests/kubernetes)
 
 # Tests with dozens of real processes depend on the machine, which may be busy with other things: what failed is tried
-# once more, alone and said aloud. What fails twice has failed.
+# once more, alone and said aloud (a story whose tests follow one another: from its start). What fails twice has failed.
+ALONE := --last-failed --last-failed-no-failures none
+WHOLE := --cache-clear
 define lane
 $(BIN)/python -m pytest $(1) -q -o cache_dir=.pytest_cache/$(notdir $(1)) || { \
   echo "== $(1): trying once more what failed =="; \
-  $(BIN)/python -m pytest $(1) -q -o cache_dir=.pytest_cache/$(notdir $(1)) --last-failed --last-failed-no-failures none; }
+  $(BIN)/python -m pytest $(1) -q -o cache_dir=.pytest_cache/$(notdir $(1)) $(or $(2),$(ALONE)); }
 endef
 
 test-fast: $(VENV)/installed-dev  ## the tests that start no hub
