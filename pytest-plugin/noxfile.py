@@ -50,7 +50,6 @@ def _corners() -> dict[str, Corner]:
             # the independent components
             "batchspawner",
             "jupyterhub-firstuseauthenticator",
-            "jupyterhub-ldapauthenticator",
             "jupyterhub-ltiauthenticator",
             "jupyterhub-nativeauthenticator",
             "jupyterhub-tmpauthenticator",

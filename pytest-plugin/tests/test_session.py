@@ -300,6 +300,21 @@ def test_contract_reports(pytester):
     )
 
 
+def test_failure_says_how_to_name_what_is_lacking(pytester):
+    pytester.makepyfile(
+        """
+        from jupyterhub_pytest_plugin.contracts.collect import Contract, relies_on
+
+        class TestBird(Contract):
+            @relies_on("birds.html", needs="flying")
+            def test_flies(self):
+                assert False
+        """
+    )
+    result = pytester.runpytest_inprocess()
+    result.stdout.fnmatch_lines(['*lacks = {"flying": "why"}'])
+
+
 def test_contract_names_what_it_does_not_know(pytester):
     pytester.makepyfile(CONTRACT.format(lacks={"websocket": "plain HTTP only"}))
     result = pytester.runpytest_inprocess()

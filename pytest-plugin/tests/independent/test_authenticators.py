@@ -103,3 +103,14 @@ def _signed(url, form, secret):
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     _, _, body = client.sign(url, "POST", body=form, headers=headers)
     return dict(parse_qsl(body))
+
+
+def test_tmp_authenticator_gives_each_browser_a_user_of_its_own(jupyterhub_factory):
+    """The suite is for authenticators that know who comes: this one makes up a name for each browser."""
+    pytest.importorskip("tmpauthenticator")
+    hub = jupyterhub_factory({"JupyterHub": {"authenticator_class": "tmp", "redirect_to_server": False}})
+    browsers = [hub.client(), hub.client()]
+    for browser in browsers:
+        assert browser.get("").url.path == "/hub/home"  # nobody asks for a name
+    names = [browser.api("GET", "user").json()["name"] for browser in browsers]
+    assert len(set(names)) == len(names)

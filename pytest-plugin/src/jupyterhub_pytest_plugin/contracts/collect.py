@@ -98,4 +98,8 @@ def report_contract_failure(item: pytest.Item, report: pytest.TestReport) -> Non
     source = getattr(getattr(item, "function", None), "contract_source", None)
     if report.failed and source:
         behaviour = " ".join((item.function.__doc__ or "").split())  # type: ignore[attr-defined]
-        report.sections.append(("JupyterHub relies on this", f"{behaviour}\n{source}"))
+        needs = item.function.contract_needs  # type: ignore[attr-defined]
+        hint = (
+            f'\nIf your component has none of this, the suite can say so: lacks = {{"{needs}": "why"}}' if needs else ""
+        )
+        report.sections.append(("JupyterHub relies on this", f"{behaviour}\n{source}{hint}"))
