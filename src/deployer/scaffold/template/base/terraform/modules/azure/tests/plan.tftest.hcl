@@ -120,7 +120,7 @@ run "cluster" {
   command = plan
 
   assert {
-    condition     = azurerm_management_lock.cluster[0].lock_level == "CanNotDelete"
+    condition     = [for lock in azurerm_management_lock.cluster : lock.lock_level] == ["CanNotDelete"]
     error_message = "The cluster can be deleted."
   }
   assert {
