@@ -58,12 +58,19 @@ tools:  ## Helm, a control plane and KWOK for the tests, built once from their G
 	else echo "go is missing: what the deployer does on Kubernetes is NOT tested, nor, unless helm is installed, what Helm renders" >&2; fi
 
 # An hour on a small machine, and 2 GB of memory: never in CI, whose gate are the extracts in tests/terraform/schemas.
-.PHONY: terraform-tools terraform-schemas terraform-readmes
+.PHONY: terraform-tools terraform-schemas terraform-checkov terraform-readmes
 terraform-tools:  ## OpenTofu and the clouds' providers, for the tests of the Terraform modules
 	nice tools/terraform/build
 
 terraform-schemas: $(VENV)/installed-dev terraform-tools  ## what the modules use of the providers' schemas, anew
 	cd tests/terraform && PYTHONPATH=../../src ../../$(BIN)/python make_schemas.py
+
+# In an environment of its own: it wants other versions of what the deployer uses, and a hundred packages.
+terraform-checkov:  ## the Terraform modules as checkov sees them, with the exceptions in tests/terraform/checkov.yaml
+	@test -e $(VENV)-checkov/installed || $(PYTHON) -m venv $(VENV)-checkov
+	@$(VENV)-checkov/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/terraform/requirements-checkov.txt
+	@touch $(VENV)-checkov/installed
+	$(VENV)-checkov/bin/checkov --config-file tests/terraform/checkov.yaml --directory src/deployer/scaffold/template/base/terraform/modules
 
 terraform-readmes: $(VENV)/installed  ## the READMEs of the Terraform modules, from their variables and outputs
 	PYTHONPATH=src $(BIN)/python tests/terraform/readmes.py

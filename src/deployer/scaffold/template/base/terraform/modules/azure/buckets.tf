@@ -23,6 +23,13 @@ resource "azurerm_storage_account" "buckets" {
   shared_access_key_enabled = false
   tags                      = local.tags
 
+  # A bucket that went by mistake comes back; single files do not, or scratch would be paid for another week.
+  blob_properties {
+    container_delete_retention_policy {
+      days = 7
+    }
+  }
+
   lifecycle {
     prevent_destroy = true
   }

@@ -132,7 +132,11 @@ resource "google_container_cluster" "this" {
   node_config {
     service_account = google_service_account.nodes.email
     shielded_instance_config {
-      enable_secure_boot = true
+      enable_secure_boot          = true
+      enable_integrity_monitoring = true
+    }
+    workload_metadata_config {
+      mode = "GKE_METADATA"
     }
   }
 

@@ -93,8 +93,22 @@ resource "google_project_iam_member" "deployer" {
   member  = google_service_account.ci["deployer"].member
 }
 
+# No basic role: a project's viewers see what is in its buckets.
 resource "google_project_iam_member" "planner" {
-  for_each = toset(["roles/viewer", "roles/iam.securityReviewer"])
+  for_each = toset([
+    "roles/artifactregistry.reader",
+    "roles/backupdr.viewer",
+    "roles/browser",
+    "roles/compute.viewer",
+    "roles/container.clusterViewer",
+    "roles/file.viewer",
+    "roles/iam.securityReviewer",
+    "roles/iam.workloadIdentityPoolViewer",
+    "roles/logging.viewer",
+    "roles/monitoring.viewer",
+    "roles/serviceusage.serviceUsageViewer",
+    "roles/storage.bucketViewer",
+  ])
 
   project = var.project
   role    = each.value

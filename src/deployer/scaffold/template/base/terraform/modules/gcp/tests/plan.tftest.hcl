@@ -212,6 +212,10 @@ run "identities" {
     error_message = "There is a key that nobody asked for."
   }
   assert {
+    condition     = length(setintersection(keys(google_project_iam_member.planner), ["roles/viewer", "roles/editor", "roles/owner"])) == 0
+    error_message = "The planner sees what is in buckets."
+  }
+  assert {
     condition     = toset(google_project_iam_custom_role.deployer.permissions) == toset(["container.clusters.connect", "container.clusters.get", "container.clusters.list"])
     error_message = "The deployer may more than log in to the cluster."
   }
