@@ -488,8 +488,8 @@ TERRAFORM = {
 }
 OURS = """\
 # What is different in yours.
-name = "ocean"
-project = ""  # yours
+name    = "ocean"
+project = "" # yours
 
 node_pools = {  # for users
   user = { machine_type = "n2-highmem-4", max = 20, labels = { for = "yours" } }
@@ -515,6 +515,38 @@ def test_a_cluster_of_its_own_comes_without_whose_it_was(tmp_path: Path) -> None
     assert "required_version" in world.text("terraform/cluster/more.tf")
     assert not any("reef" in (out / path).read_text() for path in found)
     assert "## A cluster of its own" in world.text("README.md")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--provider", "gcp", "--project", "the-sea", "--region", "europe-west1", "--zone", "europe-west1-b"],
+        ["--provider", "aws", "--region", "eu-west-1"],
+        [
+            "--provider=azure",
+            "--subscription=0-the-sea",
+            "--tenant=1-the-sea",
+            "--region=westeurope",
+            "--suffix=thesea",
+        ],
+    ],
+)
+def test_what_the_deployer_makes_for_a_cloud_comes_along(tmp_path: Path, options: list[str]) -> None:
+    world, fleet = World(tmp_path), str(tmp_path / "theirs")
+    options += ["--state-bucket", "thesea", "--repository", "the-sea/fleet"]
+    for words in (["init", fleet], ["--fleet", fleet, "new", "terraform", "local", *options]):
+        made = world.run(*words)
+        assert made.code == 0, made
+    out = tmp_path / "out"
+    taken = world.run("--fleet", fleet, "replicate", "local/first", str(out), "--with-terraform")
+    assert taken.code == 0, taken
+    texts = [path.read_text() for path in (out / "terraform" / "cluster").iterdir()]
+    assert len(texts) == 6
+    assert not [text for text in texts if re.search("the-?sea|staging", text)]
+    if found := shutil.which("terraform") or shutil.which("tofu"):  # reads them all, and would only align columns
+        words = [found, "fmt", "-check", "-list=false", "-recursive", str(out / "terraform" / "cluster")]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode in (0, 3), done
 
 
 def test_without_terraform_in_the_fleet_there_is_none_to_take(tmp_path: Path) -> None:

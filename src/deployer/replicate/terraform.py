@@ -19,9 +19,12 @@ CLUSTERS = "terraform/clusters"  # of the fleet
 FOLDER = "terraform/cluster"  # of the replicate
 MODULES = "terraform/modules"  # of both
 # What says whose a cluster is: the new owner's to fill in.
-OWNERS = frozenset({"project", "project_id", "account", "account_id", "subscription", "subscription_id", "tenant_id"})
+OWNERS = frozenset({
+    "project", "project_id", "account", "account_id", "subscription", "subscription_id", "tenant_id",
+    "storage_account_suffix",
+})  # fmt: skip
 # What grants others something, or is paid by them.
-GRANTS = frozenset({"ci", "budget", "state_bucket", "billing_account", "admins"})
+GRANTS = frozenset({"ci", "budget", "state_bucket", "billing_account", "admins", "api_access"})
 _SOURCE = re.compile(r'^(\s*source\s*=\s*")(\.{1,2}/[^"]*)(")', re.MULTILINE)
 _BACKEND = re.compile(r'^[ \t]*(?:backend[ \t]+"[^"]*"|cloud)[ \t]*\{', re.MULTILINE)
 _ASSIGNED = re.compile(r"[ \t]*\"?([\w-]+)\"?[ \t]*[=:][ \t]*")
@@ -116,16 +119,17 @@ def _variables(text: str, hub: str) -> str:
 
 
 def _variable(part: _Part, hub: str) -> str:
+    head, sign, value = part.text.partition("=")
     if part.name == "name":
-        return f'name = "{hub}"\n'
+        return f'{head}{sign} "{hub}"\n'
     if part.name in OWNERS:
-        return f'{part.name} = ""  # yours\n'
+        return f'{head}{sign} "" # yours\n'
     if part.name in GRANTS:
         return f"# {part.name} was left out: variables.tf tells what it means\n"
     if part.name == "hubs":
-        head, _, inside = part.text.partition("{")
-        kept = [one.text for one in _parts(inside.rstrip().removesuffix("}")) if one.name == hub]
-        return f"{head}{{\n{''.join(kept)}}}\n"
+        inside = value.partition("{")[2].rstrip().removesuffix("}")
+        kept = "".join(one.text for one in _parts(inside) if one.name == hub)
+        return f"{head}{sign} {{{chr(10) + kept if kept else ''}}}\n"
     return part.text
 
 
