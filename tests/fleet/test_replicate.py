@@ -407,6 +407,24 @@ def test_vendored_charts_need_no_network(tmp_path: Path, repository: Repository)
     assert world.check("reef", "ocean").code == 0
 
 
+@pytest.mark.parametrize("complete", [False, True])
+def test_charts_that_the_fleet_has_packed(tmp_path: Path, repository: Repository, complete: bool) -> None:  # noqa: F811
+    """Where nothing has to be fetched Helm takes what is packed, however old; else it packs anew."""
+    world = World(tmp_path, remote(repository.url, "1.0.0"), helm_chart="daskhub")
+    charts = world.root / "helm-charts"
+    for name in ("basehub", "daskhub"):
+        repository.helm("dependency", "update", str(charts / name))
+    if not complete:
+        (charts / "daskhub" / "charts" / "remote-1.0.0.tgz").unlink()
+    (charts / "basehub" / "values.yaml").write_text("motd: newer\n")
+    out = world.taken("--vendor")
+    assert (out / "chart" / "charts" / "basehub-0.1.0.tgz").exists() is complete
+    assert (out / "chart" / "charts" / "basehub").exists() is not complete
+    assert configmap(world.render(), "motd")["motd"] == ("hello" if complete else "newer")
+    said = world.check("reef", "ocean")
+    assert said.code == 0, said
+
+
 @pytest.mark.parametrize("locked", [False, True])
 def test_charts_that_are_not_vendored_are_fetched_as_locked(
     tmp_path: Path,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from deployer.fleet.helm_yaml import decode, load
 from deployer.fleet.ignore import FILE as IGNORE_FILE
 from deployer.fleet.ignore import Ignore
 from deployer.fleet.repository import Fleet
+from deployer.helm.charts import is_complete
 from deployer.helm.sources import ChartSource
 from deployer.replicate.plain import plain_yaml
 
@@ -60,6 +62,11 @@ class Standalone:
         self._from[target] = folder
         own = dict(self._own(folder))
         within = [one for one in self.fleet.charts.get(folder, override).dependencies if one.folder]
+        if is_complete(self.source.files, folder):  # Helm takes what is packed there, however old it is
+            within = [one for one in within if not _packed(own, one.name)]
+        else:
+            old = {path for one in within for path in _packed(own, one.name)}
+            own = {name: content for name, content in own.items() if name not in old}
         if self.fetched:
             own |= self._fetched_files(self.fetched / folder, own, within)
         made = {name: _without_paths(own[name], f"{folder}/{name}") for name in _WITH_DEPENDENCIES if name in own}
@@ -115,6 +122,11 @@ class Standalone:
             ignore = Ignore(self._files[path].decode(errors="replace").splitlines())
             if any(ignore.ignores(name.removeprefix(f"{FOLDER}/")) for name in self._files):
                 del self._files[path]
+
+
+def _packed(own: Iterable[str], name: str) -> list[str]:
+    """The packages of a chart among the files of the one that depends on it."""
+    return [path for path in own if re.fullmatch(rf"charts/{re.escape(name)}-[0-9][^/]*\.tgz", path)]
 
 
 def _is_path(entry: Any) -> bool:
