@@ -47,6 +47,7 @@ def _corners() -> dict[str, Corner]:
             "pytest-asyncio>=1",
             "pytest-xdist",
             "jupyter-server",
+            "pip",  # fetches the peer of benchmarks/peer.py
             # the independent components
             "batchspawner",
             "jupyterhub-firstuseauthenticator",
