@@ -78,7 +78,7 @@ terraform-readmes: $(VENV)/installed  ## the READMEs of the Terraform modules, f
 .PHONY: test test-fast test-plugin test-kubernetes lint format docs bench
 test: $(VENV)/installed-dev tools  ## all tests: pure ones, git repositories, real hubs, a real browser, a workflow runner, real control planes
 	$(BIN)/python -m pytest $(PURE) -n 2 -q
-	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) lane-hubs lane-clusters
+	@$(MAKE) --no-print-directory --jobs=3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) lane-hubs lane-clusters lane-plugin
 
 # The first two wait more than they compute, so all run side by side; what each says comes when it ends.
 .PHONY: lane-hubs lane-clusters lane-plugin
