@@ -288,6 +288,16 @@ def test_secrets_are_asked_about(sealed: World) -> None:
     assert not sealed.out.exists()
 
 
+def test_no_secret_from_outside_the_fleet_is_given_away(sealed: World, tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    (sealed.root / SEALED).rename(other)
+    (sealed.root / SEALED).symlink_to(other)
+    said = sealed.take("--recipient", make_age_key().recipient, SOPS_AGE_KEY=sealed.key.secret)
+    assert said.code == 1
+    assert "leads out of the fleet" in said.err
+    assert not sealed.out.exists()
+
+
 def test_secrets_are_for_the_recipient_alone(sealed: World) -> None:
     theirs, others = make_age_key(), make_age_key()
     ours = {"SOPS_AGE_KEY": sealed.key.secret, "SOPS_AGE_RECIPIENTS": others.recipient}

@@ -172,6 +172,7 @@ def _secrets(args: argparse.Namespace, context: Context, release: Release) -> Se
 
 
 def _decrypted(context: Context, decrypt: Callable[..., bytes], path: str) -> bytes:
+    context.fleet.tree.read(path)  # which refuses what is outside the fleet
     return decrypt(context.root / path, env=context.env, shown=path)
 
 

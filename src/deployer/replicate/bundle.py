@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from deployer.errors import DeployerError, FleetError
+from deployer.fleet.cluster import LABEL
 from deployer.fleet.helm_yaml import load
 from deployer.fleet.repository import Fleet, Release, is_encrypted
 from deployer.fleet.values import Values, at, coalesce, merge
@@ -68,6 +70,8 @@ class Replicator:
         :param rendered: what the release's :meth:`source` gives, where that is known.
         :raises DeployerError: something is missing or wrong, or (with ``vendor``) cannot be fetched.
         """
+        if not re.fullmatch(LABEL, release.id.name):  # it stands in scripts
+            raise FleetError(f"{release.id.name!r} is no name that Kubernetes takes")
         return _Maker(self, release, secrets, vendor, cluster, rendered).replicate()
 
     def source(self, release: Release) -> Source:

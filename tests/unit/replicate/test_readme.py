@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from deployer.errors import FleetError
 from deployer.fleet.ids import ReleaseId
 from deployer.helm.sources import SourceReader
 from deployer.render.cache import Cache
@@ -46,3 +47,12 @@ def test_the_readme_fits_the_hub(values: dict[str, Any], told: list[str]) -> Non
     assert not [line for line in readme.splitlines() if len(line) > 160]
     scripts = "\n".join(line[4:] for line in readme.splitlines() if line.startswith("    "))
     subprocess.run(["/bin/sh", "-n"], input=scripts, check=True, text=True, timeout=60)
+
+
+def test_a_name_that_would_be_a_command_in_a_script_is_refused() -> None:
+    name = "x\ntouch here"
+    fleet = fleet_of(files(cluster("reef", [hub(name)])))
+    with Renderer({}, Cache(None)) as without_helm, pytest.raises(FleetError, match="no name that Kubernetes takes"):
+        Replicator(SourceReader(fleet), without_helm).make(
+            fleet.releases[ReleaseId("reef", name)], LeftOut(fleet.tree.read)
+        )
