@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from terraform_tool import MODULES, mirrored, tofus
 
 from deployer.fleet.cluster import Provider
 from deployer.fleet.repository import load_fleet
 from deployer.git import WorkTree
+from deployer.scaffold import terraform_join
+from deployer.scaffold.cluster import check_connection
 from deployer.scaffold.create import new_fleet
+from deployer.scaffold.terraform import parse
 from deployer.scaffold.terraform_folder import NEEDED, FolderFacts, terraform_folder
 
 GIVEN = {
@@ -82,6 +87,32 @@ def test_they_can_fail(tofu, folder, tmp_path):
         cluster.write_text(text)
     assert ran.returncode == 1
     assert "can be deleted" in ran.stdout + ran.stderr
+
+
+def planned_outputs(told):
+    """The outputs of the first plan of `tofu test -verbose -json`, as `tofu output -json` would have them."""
+    lines = [json.loads(line) for line in told.splitlines()]
+    plan = next(line["test_plan"] for line in lines if line["type"] == "test_plan")
+    hidden = {name: bool(one.get("after_sensitive")) for name, one in plan["output_changes"].items()}
+    return {
+        name: {"sensitive": hidden[name], "value": one["after"]}
+        for name, one in plan["output_changes"].items()
+        if one["after"] is not None
+    }
+
+
+def test_the_deployer_reads_what_the_module_tells(tofu, folder, cloud):
+    """Not only the recorded outputs: those of a plan of the module itself."""
+    told = planned_outputs(tofu.run(folder, "test", "-verbose", "-json", check=False).stdout)
+    outputs = parse(json.dumps(told), "planned")
+    assert (outputs.name, outputs.provider) == ("reef", cloud)
+    assert {store.name for store in outputs.stores} == {"homes", "old"}
+    assert outputs.account("ocean").annotations
+    assert [bucket.name for bucket in outputs.buckets if bucket.hub == "ocean"] == ["kept", "scratch"]
+    assert set(outputs.ci) == {"deployer", "planner"}
+    facts = terraform_join.facts(outputs)
+    check_connection(facts.provider, facts.connection)
+    assert facts.homes
 
 
 def test_a_clusters_folder_is_valid(tofu, cloud, fleet):

@@ -1,5 +1,8 @@
-# What a plan must hold to. No cloud is asked: `tofu init && tofu test` in the module's folder (or terraform).
+# What a plan must hold to. No cloud is asked: `tofu init && tofu test` in the module's folder.
 mock_provider "google" {
+  mock_resource "google_filestore_instance" {
+    defaults = { networks = { ip_addresses = ["10.120.34.2"] } }
+  }
   mock_resource "google_service_account" {
     defaults = {
       id     = "projects/our-project/serviceAccounts/somebody@our-project.iam.gserviceaccount.com"
