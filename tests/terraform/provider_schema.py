@@ -154,8 +154,11 @@ def as_text(extract: Mapping[str, Any]) -> str:
 
 
 def _without_prose(data: Any) -> Any:
+    """Descriptions are texts; an attribute may be called so as well, and is a map."""
     if isinstance(data, dict):
-        return {
-            key: _without_prose(value) for key, value in data.items() if key not in {"description", "description_kind"}
-        }
+        return {key: _without_prose(value) for key, value in data.items() if not _is_prose(key, value)}
     return [_without_prose(one) for one in data] if isinstance(data, list) else data
+
+
+def _is_prose(key: str, value: Any) -> bool:
+    return key in {"description", "description_kind"} and isinstance(value, str)
