@@ -62,6 +62,8 @@ def test_from_outputs_to_a_cluster(fleet, cloud):
     common = yaml.safe_load((folder / "common.values.yaml").read_text())
     homes = outputs["home_storage"]["value"]["homes"]
     assert common["nfs"]["pv"]["serverIP"] == homes["server"]
+    for pods in ("userPods", "corePods"):
+        assert common["jupyterhub"]["scheduling"][pods]["nodeAffinity"] == {"matchNodePurpose": "require"}
     assert run(fleet, "validate", "--strict").returncode == 0
     everything = made.stdout + made.stderr + "".join(file.read_text() for file in folder.iterdir())
     assert SECRET not in everything

@@ -93,7 +93,13 @@ def _built(args: argparse.Namespace, outputs: Outputs) -> ClusterFacts:
     if said:
         raise DeployerError(f"--{said[0]}: Terraform says that", hint="Leave it out, or leave out --from-terraform.")
     check_domain(args.domain or "")
-    return terraform_join.facts(outputs, name=args.name or "", domain=args.domain or "", ingress=args.ingress or "")
+    return terraform_join.facts(
+        outputs,
+        name=args.name or "",
+        domain=args.domain or "",
+        ingress=args.ingress or "",
+        contact=args.contact or "",
+    )
 
 
 def _check(outputs: Outputs, context: Context) -> int:

@@ -46,7 +46,8 @@ class ClusterFacts:
     """All that is known of a cluster when its files are made.
 
     ``connection`` are keys of the block that is named after the provider, as in cluster.yaml; ``annotations`` go to the
-    service account that users' servers of all hubs run as; ``ingress`` is HOST:PORT, as in cluster.yaml.
+    service account that users' servers of all hubs run as; ``ingress`` is HOST:PORT, as in cluster.yaml;
+    ``node_purposes`` says that there are nodes for users and nodes for hubs, labelled as the community's chart has it.
     """
 
     name: str
@@ -58,6 +59,7 @@ class ClusterFacts:
     homes: Homes | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
     contact: str = ""  # the mail address that the certificates' authority writes to
+    node_purposes: bool = False
 
 
 def new_cluster(facts: ClusterFacts, fleet: Fleet) -> Edit:
@@ -195,6 +197,14 @@ def support_settings(facts: ClusterFacts) -> list[Setting]:
     return [Setting(("clusterIssuer", "email"), facts.contact, why)] if facts.contact else []
 
 
+_NODES = ("jupyterhub", "scheduling")
+_MATCH = ("nodeAffinity", "matchNodePurpose")
+_ON_THEIR_NODES = (
+    Setting((*_NODES, "userPods", *_MATCH), "require", "Users' servers run on nodes for users, which come and go."),
+    Setting((*_NODES, "corePods", *_MATCH), "require", "What a hub is made of runs on nodes that stay."),
+)
+
+
 def common_settings(facts: ClusterFacts) -> list[Setting]:
     """What the cluster gives to all its hubs, as values of the chart basehub."""
     found = [] if facts.provider is Provider.LOCAL else list(_INGRESS)
@@ -206,6 +216,8 @@ def common_settings(facts: ClusterFacts) -> list[Setting]:
             Setting(("jupyterhub", "singleuser", "storage", "type"), "static"),
             Setting(("jupyterhub", "singleuser", "storage", "static", "pvcName"), "home-nfs"),
         ]
+    if facts.node_purposes:
+        found += _ON_THEIR_NODES
     if facts.annotations:
         found += [
             Setting(("userServiceAccount", "enabled"), value=True, why="What users' servers are to the cloud."),

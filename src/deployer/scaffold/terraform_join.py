@@ -14,18 +14,18 @@ from deployer.fleet.helm_yaml import Path
 from deployer.fleet.repository import Fleet
 from deployer.fleet.schema import dotted
 from deployer.scaffold.cluster import ClusterFacts, Homes
+from deployer.scaffold.data import what_identity_needs
 from deployer.scaffold.edit import Edit
 from deployer.scaffold.terraform import Account, Bucket, Outputs
 from deployer.scaffold.terraform_folder import CLUSTERS, IDENTITIES
 from deployer.scaffold.yaml_text import Setting
 
 KEY_FILE = "enc-deployer-credentials.secret.json"  # of the deployer, where Terraform was asked for a key
-ACCOUNT: Path = ("userServiceAccount",)
-LABELS: Path = ("jupyterhub", "singleuser", "extraLabels")
-ENVIRONMENT: Path = ("jupyterhub", "singleuser", "extraEnv")
+NODE_PURPOSE = "hub.jupyter.org/node-purpose"  # a label by which the community's chart finds nodes
+ENVIRONMENT = ("jupyterhub", "singleuser", "extraEnv")
 
 
-def facts(outputs: Outputs, *, name: str = "", domain: str = "", ingress: str = "") -> ClusterFacts:
+def facts(outputs: Outputs, *, name: str = "", domain: str = "", ingress: str = "", contact: str = "") -> ClusterFacts:
     """A new cluster as Terraform built it.
 
     :raises DeployerError: the name is not the one that it was built with.
@@ -45,7 +45,9 @@ def facts(outputs: Outputs, *, name: str = "", domain: str = "", ingress: str = 
         provider_url=outputs.provider_url,
         domain=domain,
         ingress=ingress,
+        contact=contact,
         homes=Homes(server=homes.server, share=homes.path) if homes else None,
+        node_purposes=any(pool.labels.get(NODE_PURPOSE) == "user" for pool in outputs.pools),
     )
 
 
@@ -64,7 +66,7 @@ def hub_settings(outputs: Outputs, hub: str) -> list[Setting]:
     account = outputs.account(hub)
     found = [] if account is None else list(_account_settings(account, outputs.provider))
     found += [
-        Setting((*map(str, ENVIRONMENT), variable_of(bucket)), f"{bucket.url}/$(JUPYTERHUB_USER)")
+        Setting((*ENVIRONMENT, variable_of(bucket)), f"{bucket.url}/$(JUPYTERHUB_USER)")
         for bucket in outputs.buckets
         if bucket.hub == hub
     ]
@@ -79,13 +81,7 @@ def variable_of(bucket: Bucket) -> str:
 def _account_settings(account: Account, provider: Provider) -> Iterator[Setting]:
     yield Setting(("userServiceAccount", "enabled"), value=True, why="What users' servers are to the cloud.")
     yield Setting(("userServiceAccount", "annotations"), dict(account.annotations))
-    if account.pod_labels:
-        yield Setting(("jupyterhub", "singleuser", "extraLabels"), dict(account.pod_labels))
-    if provider is Provider.GCP:
-        why = "On Google Cloud the identity comes from the metadata server: users may reach it."
-        user = ("jupyterhub", "singleuser")
-        yield Setting((*user, "cloudMetadata", "blockWithIptables"), value=False, why=why)
-        yield Setting((*user, "networkPolicy", "egressAllowRules", "cloudMetadataServer"), value=True)
+    yield from what_identity_needs(provider)
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,12 @@ def test_a_cluster_keeps_the_name_it_was_built_with():
         terraform_join.facts(parsed(recorded("gcp")), name="atoll")
 
 
+def test_hubs_keep_to_nodes_for_users_only_where_there_are_some():
+    assert terraform_join.facts(parsed(recorded("gcp"))).node_purposes
+    workers = {"dask": {"machine_type": "m", "labels": {"k8s.dask.org/node-purpose": "worker"}, "taints": []}}
+    assert not terraform_join.facts(parsed(with_value("gcp", "node_pools", workers))).node_purposes
+
+
 def settings(cloud, hub):
     return {
         ".".join(setting.key): setting.value for setting in terraform_join.hub_settings(parsed(recorded(cloud)), hub)
