@@ -184,7 +184,9 @@ def test_files_called_after_others_are_not_here(tmp_path: Path) -> None:
 def test_only_a_new_or_empty_folder_is_filled_and_nothing_is_half_done(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.out.mkdir()
+    same = world.out.stat().st_ino
     world.taken()
+    assert world.out.stat().st_ino == same  # somebody may stand in it, or it may be a mount point
     before = sorted(file.name for file in tmp_path.iterdir())
     refused = world.take()
     assert refused.code == 1
@@ -322,10 +324,12 @@ def test_secrets_that_are_left_out_are_provided_later(sealed: World, encrypted: 
     assert "ENC[" not in sealed.text(path)
     refused = sealed.render()
     assert refused.code == 1
-    assert f"{path}: still to be filled in" in refused.err
+    assert f'{path}: still to be filled in:\n- "iniPassword"\n- "list[0]"\n- "motd"\n- "n"\n' in refused.err
     lines = [line.removeprefix("# ") for line in sealed.text(path).split("#\n", 1)[1].splitlines()]
     assert lines[:2] == ["motd:", "iniPassword:"]
-    (sealed.out / path).write_text("\n".join([f"{line} mine" if line[-1] == ":" else line for line in lines]))
+    assert lines[2:] == ['"n":', "list:", "  -"]
+    filled = 'motd: mine\niniPassword: mine\n"n": 0\nlist:\n  - mine\n'
+    (sealed.out / path).write_text(filled)
     key = make_age_key()
     if encrypted:
         shutil.copy(sealed.out / path, sealed.root / "x.yaml")
@@ -334,6 +338,25 @@ def test_secrets_that_are_left_out_are_provided_later(sealed: World, encrypted: 
     found = configmap(sealed.render(*(["sops"] if encrypted else []), SOPS_AGE_KEY=key.secret), "motd")
     assert found["motd"] == "high"
     assert "password = mine" in found["settings.ini"]
+
+
+@pytest.mark.parametrize(
+    ("written", "empty"),
+    [
+        ("---\n", ["iniPassword", "list[0]", "motd", "n"]),
+        ("motd:\niniPassword: ''\n'n': 0\nlist: []\n", ["iniPassword", "list[0]", "motd"]),
+        ("motd: false\niniPassword: '  '\n'n': ~\nlist: [a, b, c]\n", ["iniPassword", "n"]),
+        ("motd: {}\niniPassword: {a: 1}\n'n': 1 # one\nlist: {a: b}\n", ["list[0]", "motd"]),
+        ('{"motd": "a", "iniPassword": "b", "n": 1, "list": ["a"]}', []),
+    ],
+)
+def test_each_secret_that_was_left_out_must_have_a_value(sealed: World, written: str, empty: list[str]) -> None:
+    sealed.taken("--without-secrets")
+    (sealed.out / "values/02-ocean.secret.values.yaml").write_text(written)
+    said = sealed.render()
+    assert re.findall(r'^- "(.*)"$', said.err, re.MULTILINE) == empty
+    assert bool(said.code) == bool(empty), said
+    assert bool(said.out) != bool(empty)
 
 
 @pytest.mark.parametrize("how", ["recipient", "without"])

@@ -36,6 +36,16 @@ def line(argv: Iterable[str]) -> str:
     return " ".join(map(word, argv))
 
 
+def folded(argv: Iterable[str], indent: int) -> str:
+    """A command with each of its values files on a line of its own."""
+    words, lines = list(argv), [""]
+    for number, one in enumerate(words):
+        if one == "--values" or (number > 1 and words[number - 2] == "--values"):
+            lines.append("")
+        lines[-1] += ("" if not lines[-1] else " ") + word(one)
+    return f" \\\n{' ' * indent}".join(lines)
+
+
 def into(argv: Iterable[str], path: str) -> str:
     """The command with its standard output in a file."""
     return f"{line(argv)} > {word(path)}"

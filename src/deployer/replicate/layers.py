@@ -31,12 +31,17 @@ class Kind(StrEnum):
 
 
 class ValuesFile(NamedTuple):
-    """A values file of the replicate; ``missing`` are the keys that somebody must provide."""
+    """A values file of the replicate.
+
+    ``missing`` are the keys that somebody must provide, for people; ``required`` are those of them without whose value
+    nothing may be deployed.
+    """
 
     path: str
     kind: Kind
     content: bytes
     missing: tuple[str, ...] = ()
+    required: tuple[recipients.Key, ...] = ()
 
 
 class Secrets(Protocol):
@@ -87,7 +92,11 @@ class LeftOut:
         data = recipients.sealed_data(self.read(path), path)
         if not data:
             return ValuesFile(file, Kind.PLAIN, b"# Nothing stood here.\n")
-        return ValuesFile(file, Kind.PROVIDED, _to_be_filled(data).encode(), tuple(recipients.keys_of(data)))
+        keys = dict(recipients.keys_of(data))
+        required = tuple(key for key, value in keys.items() if value not in (None, "", {}, []))
+        return ValuesFile(
+            file, Kind.PROVIDED, _to_be_filled(data).encode(), tuple(map(recipients.dotted, keys)), required
+        )
 
     def computed(self, file: ValuesFile) -> ValuesFile:
         return file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from deployer.errors import CommandError, DeployerError, Place
@@ -26,6 +26,7 @@ _OTHERS = re.compile(r"SOPS_(?:AGE_RECIPIENTS|KMS_ARN|PGP_FP|GCP_KMS_IDS|AZURE_K
 _SEALED = re.compile(r"ENC\[AES256_GCM,.*type:(\w+)\]", re.DOTALL)
 _NO_CONFIG = "/dev/null"
 BLOCK = "sops"  # the key that sops adds
+Key = tuple[str | int, ...]  # names of maps' keys, numbers of lists' items
 
 
 def options(recipients: Iterable[str]) -> list[str]:
@@ -71,14 +72,21 @@ def sealed_data(raw: bytes, path: str) -> dict[str, Any]:
     return {key: value for key, value in data.items() if key != BLOCK}
 
 
-def keys_of(data: Any, path: tuple[str, ...] = ()) -> list[str]:
-    """The keys at which values stand, dotted."""
+def keys_of(data: Any, path: Key = ()) -> Iterator[tuple[Key, Any]]:
+    """The keys at which values stand, with what stands there."""
     if isinstance(data, dict) and data:
-        return [found for key, value in data.items() for found in keys_of(value, (*path, str(key)))]
-    if isinstance(data, list) and data:
-        items = ((value, (*path[:-1], f"{path[-1]}[{number}]")) for number, value in enumerate(data))
-        return [found for value, at in items for found in keys_of(value, at)]
-    return [".".join(path)]
+        for key, value in data.items():
+            yield from keys_of(value, (*path, str(key)))
+    elif isinstance(data, list) and data:
+        for number, value in enumerate(data):
+            yield from keys_of(value, (*path, number))
+    else:
+        yield path, data
+
+
+def dotted(key: Key) -> str:
+    """``a.list[0].b``"""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).removeprefix(".")
 
 
 def commented(data: Mapping[str, Any]) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from shlex import quote
 
 from deployer.helm.commands import Commands, apply_crds
-from deployer.helm.shell import MAKE_PRIVATE, PRIVATE, SOPS, dependencies, exports, into, line, word
+from deployer.helm.shell import MAKE_PRIVATE, PRIVATE, SOPS, dependencies, exports, folded, into, line, word
 from deployer.helm.sources import ChartSource
 from deployer.replicate.chart import FOLDER as CHART
 from deployer.replicate.layers import NO_DOMAIN, Kind, ValuesFile
 from deployer.replicate.needs import Need
+from deployer.replicate.recipients import dotted
 
 TIMEOUT = 600.0  # seconds that deploy.sh gives an upgrade, its roll-back included
 # The user's own log-ins to registries stay in force; the list of repositories is not theirs to be changed by us.
@@ -18,6 +20,37 @@ _REPOSITORIES = {
     "HELM_REPOSITORY_CONFIG": f"{PRIVATE}/repositories.yaml",
     "HELM_REPOSITORY_CACHE": f"{PRIVATE}/repositories",
 }
+# Helm itself reads the values, as it will when it deploys: a chart of one template names what has none.
+_GUARD = (
+    'mkdir -p "$private"/guard/templates',
+    "printf '%s\\n' 'apiVersion: v2' 'name: guard' 'version: 0.0.0' > \"$private\"/guard/Chart.yaml",
+    "# filled_in FILE KEY…: whether each key of the file has a value",
+    "filled_in() {",
+    "  file=$1",
+    "  shift",
+    """  printf '%s\\n' 'empty:' "{{ range \\$name, \\$key := dict $* }}" '""",
+    """    {{- $at := $.Values }}{{ $left := false }}
+    {{- range $key }}
+      {{- if and (kindIs "string" .) (kindIs "map" $at) }}{{ $at = get $at . }}
+      {{- else if not (and (kindIs "int" .) (kindIs "slice" $at)) }}{{ $at = "" }}
+      {{- else if lt . (len $at) }}{{ $at = index $at . }}
+      {{- else }}{{ $at = "" }}{{ $left = gt . 0 }}{{/* a list may be shorter than it was */}}
+      {{- end }}
+    {{- end }}
+    {{- $none := kindIs "invalid" $at }}
+    {{- if kindIs "string" $at }}{{ $none = not (trim $at) }}{{ end }}
+    {{- if or (kindIs "map" $at) (kindIs "slice" $at) }}{{ $none = not $at }}{{ end }}
+    {{- if and $none (not $left) }}
+- {{ toJson $name }}
+    {{- end }}
+  {{- end }}' > "$private"/guard/templates/empty.yaml""",
+    '  said=$(helm template guard "$private"/guard --values "$private/$file")',
+    "  if empty=$(printf '%s\\n' \"$said\" | grep '^- '); then",
+    '    printf \'%s\\n\' "$file: still to be filled in:" "$empty" >&2',
+    "    exit 1",
+    "  fi",
+    "}",
+)
 _HELM_3 = 3  # Helm 4 understands its words too
 
 
@@ -25,7 +58,7 @@ def deploy(name: str, chart: ChartSource, values: Iterable[ValuesFile], crds: It
     """``deploy.sh``: the upgrade, or with ``--render`` what it would send, or with ``--check`` what is missing."""
     files = list(values)
     given = [_given(file) for file in files]
-    fetch = list(dependencies(chart))
+    fetch = [f"{one} >&2" for one in dependencies(chart)]  # of what is rendered, helm's talk is no part
     upgrade = Commands(name, _HELM_3).upgrade(CHART, given, seconds=TIMEOUT).argv()
     render = ["helm", "template", name, CHART, "--namespace", name, "--include-crds"]
     for path in given:
@@ -40,8 +73,9 @@ def deploy(name: str, chart: ChartSource, values: Iterable[ValuesFile], crds: It
         'if [ "${1:-}" = --check ]; then exec ./check.sh; fi',
         *MAKE_PRIVATE,
         "",
-        *(["# Values that somebody must provide", *guards, ""] if (guards := list(_guards(files))) else []),
+        *([*guards, ""] if (guards := list(_domain_guards(files))) else []),
         *(["# Values that are encrypted", *opened, ""] if (opened := list(_opened(files))) else []),
+        *(["# Values that somebody must provide", *_GUARD, *wanted, ""] if (wanted := list(_wanted(files))) else []),
         *(
             ["# The chart's dependencies, into a helm home of their own", *exports(_REPOSITORIES), *fetch, ""]
             if fetch
@@ -49,7 +83,7 @@ def deploy(name: str, chart: ChartSource, values: Iterable[ValuesFile], crds: It
         ),
         'if [ "${1:-}" = --render ]; then',
         "  shift",
-        f'  {_folded(render, 4)} "$@"',
+        f'  {folded(render, 4)} "$@"',
         "  exit",
         "fi",
         "",
@@ -58,7 +92,7 @@ def deploy(name: str, chart: ChartSource, values: Iterable[ValuesFile], crds: It
             if (applied := _crds(crds))
             else []
         ),
-        _folded(upgrade, 2),
+        folded(upgrade, 2),
     ]
     return "\n".join(lines) + "\n"
 
@@ -72,11 +106,22 @@ def _crds(files: Iterable[str]) -> list[str]:
     return [line(step.argv()) for step in apply_crds(files)]
 
 
-def _guards(files: Iterable[ValuesFile]) -> Iterator[str]:
+def _wanted(files: Iterable[ValuesFile]) -> Iterator[str]:
+    """Calls that end the script where a value is missing."""
     for file in files:
-        if file.kind is Kind.PROVIDED:
-            yield f"grep -q '^[^#]' {quote(file.path)} || {_fail(f'{file.path}: still to be filled in')}"
-        elif NO_DOMAIN.encode() in file.content:
+        if file.required:
+            keys = (f"{_go(dotted(key))} (list {' '.join(map(_go, key))})" for key in file.required)
+            yield " \\\n  ".join(["filled_in " + quote(file.path), *map(quote, keys)])
+
+
+def _go(value: str | int) -> str:
+    """A string or a number as a template of Go has it."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _domain_guards(files: Iterable[ValuesFile]) -> Iterator[str]:
+    for file in files:
+        if file.kind is not Kind.PROVIDED and NO_DOMAIN.encode() in file.content:
             yield f"! grep -q {NO_DOMAIN} {quote(file.path)} || {_fail(f'{file.path}: write the domain of the hub')}"
 
 
@@ -95,17 +140,6 @@ def _opened(files: Iterable[ValuesFile]) -> Iterator[str]:
         else:  # its author may have encrypted it
             copy = line(("cp", file.path, f"{PRIVATE}/{file.path}"))
             yield f"if grep -q '^ *\"\\{{0,1\\}}sops\"\\{{0,1\\}}:' {quote(file.path)}; then {decrypt}; else {copy}; fi"
-
-
-def _folded(argv: Iterable[str], indent: int) -> str:
-    """A command with each of its values files on a line of its own."""
-    words, lines = list(argv), [""]
-    for number, one in enumerate(words):
-        first = one == "--values" or (number > 1 and words[number - 2] == "--values")
-        if first:
-            lines.append("")
-        lines[-1] += ("" if not lines[-1] else " ") + word(one)
-    return f" \\\n{' ' * indent}".join(lines)
 
 
 _CHECK = """\
@@ -136,6 +170,26 @@ found() {{
 }}
 object() {{ found "$1" kubectl get "$2" "$3" --ignore-not-found --output name; }}
 secret() {{ found "$1" kubectl get secret "$2" --namespace {namespace} --ignore-not-found --output name; }}
+# of_kind WHAT GROUP KIND COMMAND…: a cluster that has no such kind has nothing of it
+of_kind() {{
+  what=$1
+  if ! kinds=$(kind_of "$2" "$3" 2>/dev/null); then
+    look "$what" "cannot be asked for"
+  elif [ -z "$kinds" ]; then
+    missing "$what"
+  else
+    shift 3
+    found "$what" "$@"
+  fi
+}}
+cluster_issuer() {{
+  of_kind "$1" cert-manager.io ClusterIssuer \
+    kubectl get clusterissuers.cert-manager.io "$2" --ignore-not-found --output name
+}}
+issuer() {{
+  of_kind "$1" cert-manager.io Issuer \
+    kubectl get issuers.cert-manager.io "$2" --namespace {namespace} --ignore-not-found --output name
+}}
 kind_of() {{ kubectl api-resources --api-group="$1" --no-headers | awk -v kind="$2" '$NF == kind'; }}
 kind() {{ found "$1" kind_of "$2" "$3"; }}
 default_of() {{ kubectl get storageclass --no-headers | grep '(default)' || kubectl get storageclass >/dev/null; }}
