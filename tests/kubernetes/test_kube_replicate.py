@@ -107,12 +107,14 @@ def test_what_the_cluster_does_not_give_is_told_before(template, tmp_path):
     with (fleet.folder("reef") / "pacific.research.values.yaml").open("a") as values:
         values.write(
             f"  # more\n    nodeSelector: {{pool: {name}}}\n    storage: {{dynamic: {{storageClass: {name}}}}}\n"
+            f"  ingress: {{annotations: {{cert-manager.io/cluster-issuer: {name}}}}}\n"
         )
     hub = next(one for one in hubs if one.endswith("-research"))
     taken, cluster = Taken(fleet, hub, tmp_path, "--vendor"), fleet.given["reef"]
     asked = taken.run("--check")
     assert asked.code == 1, str(asked)
     assert f"MISSING  the storage class {name}\n" in asked.out
+    assert f"MISSING  the ClusterIssuer {name} of cert-manager\n" in asked.out
     assert f"look     nodes with the label pool={name} (none now; " in asked.out
     cluster.kubectl("apply", "--filename", "-", stdin=CLASS % name)
     try:

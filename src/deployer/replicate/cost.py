@@ -14,6 +14,7 @@ LEFT = 0.9  # of a node's memory, after what Kubernetes and the system take
 _QUANTITY = re.compile(r"\s*([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([KMGTPE]i?|[km])?B?\s*")
 _POWERS = {"": 1.0, "m": 1e-3, "k": 1e3, "K": 1e3} | {sign: 1000.0**n for n, sign in enumerate("MGTPE", 2)}
 _BINARY = {f"{sign}i": 1024.0**n for n, sign in enumerate("KMGTPE", 1)}
+_SPECIFIED = {sign: 1024.0**n for n, sign in enumerate("KMGT", 1)}  # what JupyterHub means by them
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 
 
@@ -41,10 +42,19 @@ class User(NamedTuple):
 
 
 def quantity(value: Any) -> float:
-    """A number as Kubernetes or KubeSpawner writes it; 0 for what is none."""
+    """A number as Kubernetes writes it, where ``1G`` is 10^9; 0 for what is none."""
+    return _number(value, {**_POWERS, **_BINARY})
+
+
+def specified(value: Any) -> float:
+    """Bytes as JupyterHub reads a server's memory: ``1G`` is 1 GiB there; 0 for what is none."""
+    return _number(value, {**_POWERS, **_BINARY, **_SPECIFIED})
+
+
+def _number(value: Any, units: Mapping[str, float]) -> float:
     found = _QUANTITY.fullmatch(str(value)) if value is not None and not isinstance(value, bool) else None
     try:
-        return float(found[1]) * {**_POWERS, **_BINARY}[found[2] or ""] if found else 0.0
+        return float(found[1]) * units[found[2] or ""] if found else 0.0
     except ValueError:
         return 0.0
 
@@ -90,8 +100,8 @@ def _profile(profile: Mapping[str, Any], base: Mapping[str, Any]) -> Iterator[Us
 
 
 def _user(name: str, given: Mapping[str, Any]) -> User:
-    keys = ("mem_guarantee", "mem_limit", "cpu_guarantee", "cpu_limit")
-    memory_, most, cpu, most_cpu = (quantity(given.get(key)) for key in keys)
+    memory_, most = (specified(given.get(key)) for key in ("mem_guarantee", "mem_limit"))
+    cpu, most_cpu = (quantity(given.get(key)) for key in ("cpu_guarantee", "cpu_limit"))
     return User(name, memory_ or most, most, cpu or most_cpu, most_cpu)  # as Kubernetes fills in what is not asked for
 
 

@@ -13,7 +13,8 @@ _IDENTITIES = {
     "iam.gke.io/gcp-service-account": "Google service account",
     "azure.workload.identity/client-id": "Azure identity",
 }
-_ISSUERS = {"cert-manager.io/cluster-issuer": "clusterissuers", "cert-manager.io/issuer": "issuers"}
+_ISSUERS = {"cert-manager.io/cluster-issuer": "ClusterIssuer", "cert-manager.io/issuer": "Issuer"}
+_ISSUER_CHECKS = {"ClusterIssuer": "cluster_issuer", "Issuer": "issuer"}
 # Groups of the API that every Kubernetes has.
 _BUILT_IN = re.compile(r"v1|(apps|batch|autoscaling|policy|events)/.*|[\w.-]+\.k8s\.io/.*")
 _NOT_BUILT_IN = re.compile(r"(snapshot\.storage|gateway\.networking|metrics)\.k8s\.io/.*")
@@ -45,7 +46,11 @@ def needs(values: Values, manifests: Iterable[Any], hub_path: Iterable[str], dom
     if domain:
         found.append(Need(f"DNS: {domain} leads to this cluster's ingress"))
     unique = list(dict.fromkeys(found))
-    made = {("object", kind.lower(), name) for kind, name in map(_name, objects)}
+    made = {
+        check
+        for kind, name in map(_name, objects)
+        for check in (("object", kind.lower(), name), (_ISSUER_CHECKS.get(kind, ""), name))
+    }
     left = [one for one in unique if one.check not in made]
     return sorted(left, key=lambda one: (one.check[0] == "ask", one.check[0] == "look"))
 
@@ -118,9 +123,16 @@ def _annotations(found: Mapping[str, Any]) -> Iterator[Need]:
         if name == "kubernetes.io/ingress.class":
             yield Need(f"the ingress class {value}", ("object", "ingressclass", str(value)))
         elif name in _ISSUERS:
-            yield Need(f"cert-manager, with the issuer {value}", ("kind", "cert-manager.io", "Certificate"))
+            yield from _issuer(_ISSUERS[name], str(value))
         elif name in _IDENTITIES and value:
             yield Need(f"the {_IDENTITIES[name]} {value}, which the hub's service account may act as")
+
+
+def _issuer(kind: str, name: str) -> Iterator[Need]:
+    if not name:
+        return
+    where = ", in the hub's namespace" if kind == "Issuer" else ""
+    yield Need(f"the {kind} {name} of cert-manager{where}", (_ISSUER_CHECKS[kind], name))
 
 
 def _nfs(found: Mapping[str, Any]) -> Iterator[Need]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deployer.replicate import cost
 from deployer.replicate.needs import Need, needs
+from deployer.replicate.script import check
 
 GIB = cost.GIB
 STORED = {"jupyterhub": {"hub": {"db": {"type": "postgres"}}, "singleuser": {"storage": {"type": "static"}}}}
@@ -31,7 +35,8 @@ def found(values: Any, *manifests: Any, domain: str = "") -> list[Need]:
         ({"x": {"extra_resource_limits": {"nvidia.com/gpu": "1"}}}, ("resource", "nvidia.com/gpu")),
         ({"x": {"priorityClassName": "high"}}, ("object", "priorityclass", "high")),
         ({"x": {"imagePullSecrets": [{"name": "pull"}]}}, ("secret", "pull")),
-        ({"x": {"annotations": {"cert-manager.io/cluster-issuer": "le"}}}, ("kind", "cert-manager.io", "Certificate")),
+        ({"x": {"annotations": {"cert-manager.io/cluster-issuer": "le"}}}, ("cluster_issuer", "le")),
+        ({"x": {"annotations": {"cert-manager.io/issuer": "le"}}}, ("issuer", "le")),
     ],
 )
 def test_what_can_be_looked_for(values: Any, check: tuple[str, ...]) -> None:
@@ -97,6 +102,37 @@ def test_what_the_chart_makes_itself_is_not_asked_for() -> None:
     assert found({"x": {"priorityClassName": "high"}}, made) == []
 
 
+KUBECTL = """\
+#!/bin/sh
+case "$*" in
+  *api-resources*) echo "${KINDS:-}" ;;
+  *clusterissuers*) echo "${FOUND:-}" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("cluster", "told"),
+    [
+        ({}, "MISSING"),
+        ({"KINDS": "certificates cert cert-manager.io/v1 true Certificate"}, "MISSING"),
+        ({"KINDS": "clusterissuers cert-manager.io/v1 false ClusterIssuer"}, "MISSING"),
+        ({"KINDS": "clusterissuers cert-manager.io/v1 false ClusterIssuer", "FOUND": "clusterissuer/le"}, "ok"),
+    ],
+)
+def test_an_issuer_is_asked_for_by_its_name(tmp_path: Path, cluster: dict[str, str], told: str) -> None:
+    """A cluster may have cert-manager, and no issuer of that name."""
+    wanted = found({"x": {"annotations": {"cert-manager.io/cluster-issuer": "le"}}})
+    (tmp_path / "kubectl").write_text(KUBECTL)
+    (tmp_path / "kubectl").chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", **cluster}
+    done = subprocess.run(
+        ["/bin/sh", "-c", check("ocean", wanted)], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith(f"{told:<9}the ClusterIssuer le of cert-manager\n"), done
+    assert bool(done.returncode) == (told == "MISSING")
+
+
 # What it costs
 
 
@@ -119,6 +155,15 @@ def test_what_the_chart_makes_itself_is_not_asked_for() -> None:
 )
 def test_quantities(written: Any, number: float) -> None:
     assert cost.quantity(written) == number
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [("1G", GIB), ("1.5G", 1.5 * GIB), ("512M", GIB / 2), ("1T", 1024 * GIB), ("2Gi", 2 * GIB), (7, 7)],
+)
+def test_a_servers_memory_is_counted_as_jupyterhub_does(written: Any, number: float) -> None:
+    """Its ``ByteSpecification`` takes K, M, G and T as powers of 1024."""
+    assert cost.specified(written) == number
 
 
 def workload(kind: str, name: str, replicas: Any, *requests: dict[str, Any]) -> dict[str, Any]:
@@ -156,10 +201,11 @@ def test_users_by_profile_and_choice() -> None:
     single = {"memory": {"guarantee": "1G"}, "cpu": {"limit": 2}, "profileList": profiles}
     rows = cost.users({"singleuser": single})
     assert [(row.name, row.memory, row.memory_limit, row.cpu) for row in rows] == [
-        ("Small", 1e9, 0, 2),  # what is not asked for is what may be used at most
-        ("Large", 4e9, 8e9, 2),
-        ("Large: Big", 16 * GIB, 8e9, 2),
+        ("Small", GIB, 0, 2),  # what is not asked for is what may be used at most
+        ("Large", 4 * GIB, 8 * GIB, 2),
+        ("Large: Big", 16 * GIB, 8 * GIB, 2),
     ]
+    assert rows[0].per_node(16) == "14"
     assert rows[2].per_node(64) == "3"
     assert cost.users({})[0].per_node(64) == "?"
 
