@@ -25,9 +25,9 @@ from deployer.render.cache import Cache
 from deployer.render.manifests import NOTHING, Manifests, NotRendered, Pair
 from deployer.render.mask import Masker
 from deployer.render.normalise import Objects, objects, without_generated
-from deployer.secrets.private import private_folder
+from deployer.secrets.private import RENDER, held_folder, private_folder, sweep
 
-_OWN_FOLDER = re.compile(r"/\S*/deployer-render-[^/\s]+/(?:charts/[0-9a-f]{16}/)?")
+_OWN_FOLDER = re.compile(rf"/\S*/{RENDER}[^/\s]+/(?:charts/[0-9a-f]{{16}}/)?")
 FORMAT = "2"  # of what the cache keeps: another normalisation is another format
 Render = Manifests | NotRendered
 
@@ -74,22 +74,21 @@ class Renderer:
     def __exit__(self, *_: object) -> None:
         self._cancelled.set()
         self._private.close()
-        if "_folder" in self.__dict__:
-            self._folder.cleanup()
         self.cache.prune()
 
     @cached_property
-    def _folder(self) -> tempfile.TemporaryDirectory[str]:
-        return tempfile.TemporaryDirectory(prefix="deployer-render-", ignore_cleanup_errors=True)
+    def _folder(self) -> Path:
+        sweep()
+        return self._private.enter_context(held_folder(RENDER))
 
     @cached_property
     def _helm(self) -> Helm:
         config = self._private.enter_context(private_folder()) if self.logins.entries else None
-        return Helm.find(self.env, Path(self._folder.name) / "helm", self._cancelled, config)
+        return Helm.find(self.env, self._folder / "helm", self._cancelled, config)
 
     @cached_property
     def _charts(self) -> ChartFolders:
-        return ChartFolders(Path(self._folder.name) / "charts", self._helm, self.logins)
+        return ChartFolders(self._folder / "charts", self._helm, self.logins)
 
     @cached_property
     def _helm_version(self) -> str:
@@ -190,7 +189,7 @@ class Renderer:
         :raises DeployerError: it cannot be rendered.
         """
         chart = self.prepared(source.chart)
-        with tempfile.TemporaryDirectory(dir=self._folder.name, prefix="values-") as folder:
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix="values-") as folder:
             argv = self._argv(source, chart.folder, Path(folder))
             found = self._template(argv)
             if chart.random or any(may_differ(layer.content) for layer in source.values):

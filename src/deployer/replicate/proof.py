@@ -26,6 +26,7 @@ from deployer.render.renderer import one_line
 from deployer.replicate.bundle import Replicator
 from deployer.replicate.layers import Open
 from deployer.replicate.write import fill
+from deployer.secrets.private import PROOF, held_folder
 
 # All that a replicate's script may call when it renders.
 PROGRAMS = ("helm", "sh", "mktemp", "mkdir", "rm", "cp", "dirname", "grep")
@@ -62,8 +63,7 @@ class Prover:
         :raises DeployerError: a program is missing that every replicate needs.
         """
         renderer = self.replicator.renderer
-        with tempfile.TemporaryDirectory(prefix="deployer-replicate-") as folder:
-            root = Path(folder)
+        with held_folder(PROOF) as root:
             clean = self._clean(root)
             with ThreadPoolExecutor(renderer.parallel, thread_name_prefix="prove") as pool:
                 try:

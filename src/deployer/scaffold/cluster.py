@@ -78,7 +78,7 @@ def new_cluster(facts: ClusterFacts, fleet: Fleet) -> Edit:
     if with_support:
         texts[cluster_path(facts.name, SUPPORT_VALUES)] = values_text(
             support_settings(facts),
-            f"What the hubs of {facts.name} share: values of the chart {SUPPORT}, above its own defaults.",
+            f"What the hubs of this cluster share: values of the chart {SUPPORT}, above its own defaults.",
         )
     return Edit({path: text.encode() for path, text in texts.items()})
 
@@ -176,7 +176,7 @@ def console_url(provider: Provider, connection: Mapping[str, Any]) -> str:
 
 
 def _common_text(facts: ClusterFacts) -> str:
-    about = f"What all hubs of {facts.name} have in common; a hub's own values files stand above this one."
+    about = "What all hubs of this cluster have in common; a hub's own values files stand above this one."
     return values_text(common_settings(facts), about)
 
 

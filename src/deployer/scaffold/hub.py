@@ -207,7 +207,7 @@ def _values(fleet: Fleet, cluster: Cluster, hub: NewHub) -> str:
         *data_settings(cluster, hub.name, hub.buckets, who),
         *hub.built,
     ]
-    about = f"{hub.display_name or hub.name}. {USES[hub.kind].about if hub.kind is not Kind.PLAIN else ''}"
+    about = USES[hub.kind].about if hub.kind is not Kind.PLAIN else ""  # no name: these files may go to others
     return values_text([one._replace(key=keys.place(one.key)) for one in settings], about)
 
 

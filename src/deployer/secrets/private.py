@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - made below with a random name and mode 0700
-PREFIX = "deployer-private-"
+PREFIX, RENDER, PROOF = PREFIXES = ("deployer-private-", "deployer-render-", "deployer-replicate-")
 SETTLED = 10.0  # seconds after which a new folder surely has its lock
 
 
@@ -25,7 +25,14 @@ def private_folder(*, in_memory: bool = True) -> Iterator[Path]:
     While it is used it is locked, so that :func:`sweep` knows those that a killed process left.
     """
     where = MEMORY if in_memory and os.access(MEMORY, os.W_OK | os.X_OK) else None
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=where))
+    with held_folder(PREFIX, where) as folder:
+        yield folder
+
+
+@contextmanager
+def held_folder(prefix: str, where: Path | None = None) -> Iterator[Path]:
+    """The same with one of :data:`PREFIXES` for its name, where ``where`` says or temporary files stand."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=where))
     handle = os.open(folder, os.O_RDONLY)
     fcntl.flock(handle, fcntl.LOCK_EX)
     forget = partial(remove, folder)
@@ -46,7 +53,7 @@ def remove(folder: Path) -> None:
 def sweep() -> None:
     """Remove the folders of our own processes that are no more."""
     for parent in {MEMORY, Path(tempfile.gettempdir())}:
-        for folder in parent.glob(f"{PREFIX}*"):
+        for folder in (found for prefix in PREFIXES for found in parent.glob(f"{prefix}*")):
             if _is_left(folder):
                 remove(folder)
 

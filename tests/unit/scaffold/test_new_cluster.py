@@ -47,6 +47,7 @@ def test_the_fleet_is_valid_and_says_what_was_given(provider):
     assert fleet.documents["atoll"].data["x-domain"] == "atoll.example.org"
     assert [one for one in validate(fleet) if "atoll" in one.place.path] == []
     common = edit.made["config/clusters/atoll/common.values.yaml"].decode()
+    assert "atoll" not in common  # it goes with each hub that leaves
     assert "serverIP: 10.0.0.2" in common
     assert ("cloudMetadataServer: true" in common) is (provider == "gcp")  # the identity comes from there
     assert "email: ops@example.org" in edit.made["config/clusters/atoll/support.values.yaml"].decode()

@@ -13,7 +13,7 @@ import pytest
 
 from age_keys import make_age_key
 from deployer.errors import DeployerError
-from deployer.secrets.private import PREFIX, private_folder, sweep, write_private
+from deployer.secrets.private import PREFIXES, private_folder, sweep, write_private
 from deployer.secrets.sops import decrypt, find_sops, is_encrypted, secret_texts
 
 TOKEN = "a-token-0123456789"
@@ -91,10 +91,11 @@ def test_a_private_folder_is_for_us_alone_and_goes():
     assert not two.exists()
 
 
-def test_what_a_killed_process_left_is_swept_and_what_is_in_use_is_not():
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_what_a_killed_process_left_is_swept_and_what_is_in_use_is_not(prefix):
     code = (
-        "from deployer.secrets.private import private_folder\nimport os, time\n"
-        "with private_folder() as folder:\n    os.utime(folder, (1, 1))\n"
+        "from deployer.secrets.private import held_folder\nimport os, time\n"
+        f"with held_folder({prefix!r}) as folder:\n    os.utime(folder, (1, 1))\n"
         "    print(folder, flush=True)\n    time.sleep(60)\n"
     )
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -106,6 +107,6 @@ def test_what_a_killed_process_left_is_swept_and_what_is_in_use_is_not():
     finally:
         child.kill()
         child.communicate()
-    assert folder.name.startswith(PREFIX)
+    assert folder.name.startswith(prefix)
     sweep()
     assert not folder.exists()
