@@ -37,6 +37,7 @@ from deployer.fleet.settings import (
     Limits,
     OwnersSettings,
     Settings,
+    WorkflowSettings,
 )
 from deployer.git import WorkTree
 from deployer.health.diagnose import Diagnosis
@@ -76,6 +77,7 @@ SETTINGS_MODELS: tuple[tuple[str, type], ...] = (
     ("oidc.aws", AwsOidc),
     ("oidc.azure", AzureOidc),
     ("environments", Environments),
+    ("workflow", WorkflowSettings),
 )
 
 

@@ -474,7 +474,7 @@ def empty_world(top: Path, github: LoopbackGitHub) -> RunnerWorld:
     world = RunnerWorld(top, github)
     world.root.mkdir(parents=True)
     world.shared.mkdir()
-    world.write("deployer.yaml", "install: jupyterhub-deployer\n")
+    world.write("deployer.yaml", "install: jupyterhub-deployer\nworkflow: {local: true}\n")
     world.write(".gitignore", ".deployer\n")
     for path, text in texts().items():
         world.write(path, text)

@@ -106,6 +106,35 @@ def test_the_outputs_of_a_step(world: World, tmp_path: Path) -> None:
     ]
 
 
+LOCAL = "config/clusters/here/cluster.yaml"
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A fleet with a local cluster beside those that jobs can reach."""
+    world = World(tmp_path_factory.mktemp("mixed") / "fleet")
+    world.write(
+        LOCAL, "name: here\nprovider: local\nhubs:\n- {name: first, helm_chart: basehub, helm_chart_values_files: []}\n"
+    )
+    return world
+
+
+@pytest.mark.parametrize(("settings", "left_out"), [("{}\n", True), ("workflow: {local: true}\n", False)])
+def test_jobs_are_made_for_no_local_cluster(mixed: World, tmp_path: Path, settings: str, left_out: bool) -> None:
+    mixed.write("deployer.yaml", settings)
+    output, summary, saved = tmp_path / "output", tmp_path / "summary", tmp_path / "plan.json"
+    env = {"GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary)}
+    said = mixed.run("plan", "--all", "--format", "github", "--save", str(saved), **env)
+    assert (said.code, said.err) == (0, "")
+    assert ("Left out, for a local cluster ends with the machine of its job: here/first" in said.out) is left_out
+    assert ("<code>here/first</code>" in summary.read_text()) is True
+    assert ("Left out" in summary.read_text()) is left_out
+    assert ('"here' not in output.read_text()) is left_out
+    # What is saved is what is recorded as deployed in the end.
+    assert ('"here"' not in saved.read_text()) is left_out
+    assert "here/first" in mixed.run("plan", "--all").out
+
+
 @pytest.mark.parametrize(
     ("env", "message"),
     [

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from deployer.actions.needs import Needs, needs
 from deployer.cli.context import Context
-from deployer.fleet.cluster import Kubeconfig
+from deployer.fleet.cluster import Kubeconfig, Provider
+from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet, cluster_path
 from deployer.plan.model import Plan
 from deployer.reports import github
@@ -20,6 +23,17 @@ def outputs(plan: Plan, context: Context) -> dict[str, str]:
     named = context.fleet.settings.environments
     environments = {"staging": named.staging, "production": named.production, "checks": named.checks}
     return github.outputs(plan, _needs(context.fleet), environments)
+
+
+def for_jobs(plan: Plan, fleet: Fleet) -> tuple[Plan, list[ReleaseId]]:
+    """What jobs on GitHub can deploy, and what is left out: what lives on a machine that ends with its job.
+
+    Nothing of that must be recorded as deployed either, so this is what is saved.
+    """
+    if fleet.settings.workflow.local:
+        return plan, []
+    kept = tuple(one for one in plan.releases if one.provider != Provider.LOCAL)
+    return replace(plan, releases=kept), [one.id for one in plan.releases if one not in kept]
 
 
 def _needs(fleet: Fleet) -> dict[str, Needs]:

@@ -58,7 +58,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     if args.saved is not None:
         from deployer.cli.deploy import read_plan
 
-        _show(read_plan(args.saved), args.format, context)
+        _show(*_for(args.format, read_plan(args.saved), context), args.format, context)
         return EXIT_OK
     ways = (args.all, args.since is not None, args.outdated, args.state is not None)
     if args.files and any(ways):
@@ -72,10 +72,20 @@ def run(args: argparse.Namespace, context: Context) -> int:
     else:
         args.outdated = args.outdated or not (args.files or any(ways) or args.files_from is not None or args.label)
         plan = selection.selected_plan(args, context, args.files, revision=bool(args.save) or args.format == "json")
+    plan, left_out = _for(args.format, plan, context)
     if args.save:
         save(args.save, codec.dumps(_with_digests(plan, context)))
-    _show(plan, args.format, context)
+    _show(plan, left_out, args.format, context)
     return EXIT_CHANGES if args.exit_code and plan else EXIT_OK
+
+
+def _for(form: str, plan: Plan, context: Context) -> tuple[Plan, list[ReleaseId]]:
+    """What of the plan this form is about, and what is left out."""
+    if form != "github":
+        return plan, []
+    from deployer.cli.job_needs import for_jobs
+
+    return for_jobs(plan, context.fleet)
 
 
 def _with_digests(plan: Plan, context: Context) -> Plan:
@@ -93,7 +103,7 @@ def _digest(release: ReleaseId, context: Context) -> str:
         return ""
 
 
-def _show(plan: Plan, form: str, context: Context) -> None:
+def _show(plan: Plan, left_out: list[ReleaseId], form: str, context: Context) -> None:
     """Print the plan; what it takes is imported only for those who ask for it (Rich takes 60 ms)."""
     if form == "json":
         sys.stdout.write(codec.dumps(plan))
@@ -102,14 +112,14 @@ def _show(plan: Plan, form: str, context: Context) -> None:
 
         sys.stdout.write(plan_comment(plan))
     elif form == "github":
-        _show_to_github(plan, context)
+        _show_to_github(plan, left_out, context)
     else:
         from deployer.reports.terminal import show_plan
 
         show_plan(plan)
 
 
-def _show_to_github(plan: Plan, context: Context) -> None:
+def _show_to_github(plan: Plan, left_out: list[ReleaseId], context: Context) -> None:
     """Append the outputs of this step, and the summary of its job, to the files that GitHub Actions names.
 
     :raises DeployerError: we are not in GitHub Actions, or a file cannot be written.
@@ -119,7 +129,7 @@ def _show_to_github(plan: Plan, context: Context) -> None:
     from deployer.cli.job_needs import outputs
     from deployer.reports import github
     from deployer.reports.markdown import plan_comment
-    from deployer.reports.words import plan_summary
+    from deployer.reports.words import LEFT_OUT, plan_summary
 
     env = context.env
     if not env.get("GITHUB_OUTPUT"):
@@ -129,8 +139,10 @@ def _show_to_github(plan: Plan, context: Context) -> None:
         )
     _append("GITHUB_OUTPUT", env, github.lines(outputs(plan, context), lambda: f"end-{secrets.token_hex(16)}"))
     if env.get("GITHUB_STEP_SUMMARY"):
-        _append("GITHUB_STEP_SUMMARY", env, plan_comment(plan))
+        _append("GITHUB_STEP_SUMMARY", env, plan_comment(plan, left_out=left_out))
     print(plan_summary(plan))
+    if left_out:
+        print(f"{LEFT_OUT}: {', '.join(map(str, left_out))}")
 
 
 def _append(name: str, env: Mapping[str, str], text: str) -> None:

@@ -9,6 +9,7 @@ from deployer.fleet.cluster import AwsOidc, AzureOidc, GcpOidc
 from deployer.fleet.helm_yaml import Path
 from deployer.fleet.schema import (
     COUNT,
+    FLAG,
     SECONDS,
     TEXT,
     TEXT_MAP,
@@ -83,6 +84,19 @@ class Environments(Model):
     staging: str = declare(TEXT, "of jobs that upgrade support and staging hubs", default="", example="staging")
     production: str = declare(TEXT, "of jobs that upgrade production hubs", default="", example="production")
     checks: str = declare(TEXT, "of jobs that only look: the daily check", default="", example="checks")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowSettings(Model):
+    """What the fleet's workflows on GitHub do."""
+
+    at: Path = ()
+    local: bool = declare(
+        FLAG,
+        "have jobs for clusters of provider `local`, too: only where all jobs run on one machine of your own, on which"
+        " the hubs are then started",
+        default=False,
+    )
 
 
 # What a community asks for most, and what can do no more harm than their users can.
@@ -182,6 +196,9 @@ class Settings(Model):
     )
     environments: Environments = declare(
         model(Environments), "the environments of GitHub that the workflows' jobs run in", default=Environments()
+    )
+    workflow: WorkflowSettings = declare(
+        model(WorkflowSettings), "what the fleet's workflows on GitHub do", default=WorkflowSettings()
     )
     owners: OwnersSettings = declare(model(OwnersSettings), "who owns what", default=OwnersSettings())
     silence: dict[str, str] = declare(

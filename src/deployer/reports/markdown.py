@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from deployer.fleet.ids import ReleaseId
 from deployer.fleet.masking import printable
 from deployer.plan.model import Plan, PlannedRelease
-from deployer.reports.words import dropped, plan_summary
+from deployer.reports.words import LEFT_OUT, dropped, plan_summary
 
 LIMIT = 65_536  # characters of a comment on GitHub
 MARKER = "<!-- deployer plan -->"  # by which the comment is found again, to be replaced
@@ -19,11 +20,12 @@ RELEASES, REASONS, LENGTH = 12, 5, 300  # of each group: releases and reasons th
 _SPECIAL = re.compile(r"[^\w ,./=→←…+%-]|(?<=www)\.|_")
 
 
-def plan_comment(plan: Plan, limit: int = LIMIT) -> str:
+def plan_comment(plan: Plan, limit: int = LIMIT, left_out: Sequence[ReleaseId] = ()) -> str:
     """The comment; shorter than ``limit`` for any plan, if that is at least some thousands."""
     head = f"{MARKER}\n### {plan_summary(plan)}\n"
     gone = "".join(f"\nDropped: {reason}: {_listed(names)}\n" for reason, names in dropped(plan))
     gone += f"\nRetired, and left alone: {_listed(plan.retired)}\n" if plan.retired else ""
+    gone += f"\n{LEFT_OUT}: {_listed(left_out)}\n" if left_out else ""
     groups = _groups(plan.releases)
     if not groups:
         return head + gone

@@ -7,6 +7,8 @@ from collections import Counter
 from deployer.fleet.ids import ReleaseId, Stage
 from deployer.plan.model import Plan
 
+LEFT_OUT = "Left out, for a local cluster ends with the machine of its job"
+
 
 def plan_summary(plan: Plan) -> str:
     """One line: how many of each stage, on how many clusters."""
