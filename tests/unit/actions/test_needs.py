@@ -77,7 +77,7 @@ def jobs(tmp_path, monkeypatch):
         # A kubeconfig may be encrypted under any name.
         ("kubeconfig", {"file": "kubeconfig.yaml"}, {"settings": {"oidc": {"aws": {"role": ROLE}}}},
             {"tools": ["helm", "kubectl", "sops"], "aws": {"role": ROLE, "region": "us-east-1"}}),
-        ("local", {}, {"settings": {"oidc": {"gcp": FLEET}}}, {"tools": []}),
+        ("local", {}, {"settings": {"oidc": {"gcp": FLEET}, "workflow": {"local": True}}}, {"tools": []}),
     ],
 )  # fmt: skip
 def test_what_a_job_needs(jobs, provider, block, more, needs):
@@ -89,7 +89,7 @@ def test_what_a_job_needs(jobs, provider, block, more, needs):
 
 
 def test_environments_by_stage(jobs):
-    named = {"environments": {"staging": "canaries", "production": "people"}}
+    named = {"environments": {"staging": "canaries", "production": "people"}, "workflow": {"local": True}}
     found = jobs("local", {}, settings=named)
     assert {output: job["environment"] for output, job in found.items()} == {
         "support-and-staging-jobs": "canaries",
