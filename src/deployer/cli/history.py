@@ -95,6 +95,7 @@ def _details(rollout: str, record: RolloutRecord) -> dict[str, Any]:
                 "release": str(release),
                 "outcome": outcome,
                 "cause": ended.cause if ended else "",
+                "hint": ended.hint if ended else "",
                 "revision": ended.revision if ended else None,
                 "url": ended.url if ended else "",
                 "seconds": ended.seconds if ended else None,

@@ -27,9 +27,8 @@ class Commands:
         for path in values:
             words += ["--values", path]
         words += ["--wait", "--timeout", helm_timeout(seconds), self._undo]
-        if description:
-            words += ["--description", description]
-        return Step(f"upgrade {self.name}", tuple(words))
+        record = ("--description", description) if description else ()
+        return Step(f"upgrade {self.name}", tuple(words), record=record)
 
     def rollback(self, revision: int, *, seconds: float) -> Step:
         words = ("helm", "rollback", *self._where, self.name, str(revision))

@@ -14,10 +14,18 @@ class Step:
     title: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    record: tuple[str, ...] = ()  # words at its end that change nothing, by which what was done is known again
 
     def argv(self) -> tuple[str, ...]:
-        return self.command
+        return (*self.command, *self.record)
 
     def shell(self) -> str:
-        """The line that a stranger would type."""
-        return " ".join([*(f"{key}={quote(value)}" for key, value in self.environment.items()), join(self.command)])
+        """The line that is run, whole."""
+        return self._line(self.argv())
+
+    def shown(self) -> str:
+        """The line that a stranger would type: without the record."""
+        return self._line(self.command)
+
+    def _line(self, words: tuple[str, ...]) -> str:
+        return " ".join([*(f"{key}={quote(value)}" for key, value in self.environment.items()), join(words)])

@@ -31,9 +31,11 @@ def show_result(result: RolloutResult, out: Console) -> None:
     for release in result.releases:
         if release.outcome is Outcome.FAILED:
             _show_failure(release, out)
+    for line in hints(result.releases):
+        out.print(Text(line), soft_wrap=True)
     out.print(totals(result))
     for line in next_steps(result):
-        out.print(line)
+        out.print(Text(line), soft_wrap=True)  # a command that is cut in two cannot be pasted
 
 
 def result_table(result: RolloutResult) -> Table:
@@ -89,6 +91,33 @@ def _show_failure(release: ReleaseResult, out: Console) -> None:
             out.print(f"  {label}: {_near(text)}", soft_wrap=True)
 
 
+def hints(releases: Iterable[ReleaseResult]) -> list[str]:
+    """What to do about what failed, each hint said once: whose it is, and its lines below, so that they can be pasted.
+
+    What the cause says already, or the log that is named beside it, is left out.
+    """
+    found: dict[str, list[str]] = {}
+    for release in releases:
+        if release.outcome is Outcome.FAILED and (hint := _new_in(release.ended.hint, release)):
+            found.setdefault(hint, []).append(str(release.release))
+    return [line for hint, names in found.items() for line in (f"{', '.join(names)}:", *_indented(hint))]
+
+
+def _new_in(hint: str, release: ReleaseResult) -> str:
+    known = " ".join(release.ended.cause.split())
+    lines = [line for line in hint.splitlines() if not _is_known(line, known, release.ended.log)]
+    return "\n".join(lines).strip("\n")
+
+
+def _is_known(line: str, cause: str, log: str) -> bool:
+    said = " ".join(line.split()).removeprefix("Error: ").removeprefix("* ")
+    return bool(said) and (said in cause or bool(log and log in said))
+
+
+def _indented(text: str) -> list[str]:
+    return [f"  {line}" for line in text.splitlines()]
+
+
 def _near(path: str) -> str:
     """A path as it is typed from where we stand, where it lies below."""
     here = f"{Path.cwd()}/"
@@ -142,8 +171,11 @@ def _log(release: ReleaseResult) -> str:
     """The command that shows what tells more, "" where nothing does: it never came to an upgrade."""
     if not release.ended.log:
         return ""
-    failed = " --of failed" if release.release.hub and release.ended.log.endswith(FAILED_LOG) else ""
-    return f"deployer logs {release.release.cluster} {release.release.name}{failed}"
+    of = " --of failed" if release.release.hub and release.ended.log.endswith(FAILED_LOG) else ""
+    if _HELM_LOG.search(release.ended.log):
+        of = " --of helm"
+    return f"deployer logs {release.release.cluster} {release.release.name}{of}"
 
 
+_HELM_LOG = re.compile(r"/helm/[^/]+/[^/]+/\d{8}T[\d.]+-[a-z]+\.log$")  # what helm said, on this machine
 FAILED_LOG = "-failed.log"  # what a local hub's failed start wrote: the last good revision goes on in its own log

@@ -80,7 +80,7 @@ class _Carrier:
         self.id, self.target = work.planned.id, work.target
         self.began = time.monotonic()
         self.deadline = 0.0
-        self.bug = self.log = ""
+        self.bug = self.log = self.hint = ""
 
     def run(self) -> ReleaseEnded:
         self.work.tell(ReleaseStarted(self.work.now(), self.work.run, self.id, again=self.work.again))
@@ -180,6 +180,7 @@ class _Carrier:
 
     def _settled(self, past: Past) -> ReleaseEnded:
         if error := past.errors.get(Act.UPGRADE) or past.errors.get(Act.CHECK) or past.errors.get(Act.CONFIRM):
+            self.hint = past.hint
             return self._ended(Outcome.FAILED, past.upgrade, cause=error, adopted=True)
         if past.upgrade and past.health and not past.health.ok and past.unfinished is not Act.CHECK:
             return self._settled_unhealthy(past, past.upgrade, past.health)
@@ -230,6 +231,7 @@ class _Carrier:
         ended = ReleaseEnded(
             self.work.now(), self.work.run, self.id, outcome, cause=cause, log=self.log, bug=self.bug, adopted=adopted
         )
+        ended = replace(ended, hint=self.hint)
         if upgrade is None:
             return ended
         return replace(
@@ -237,7 +239,7 @@ class _Carrier:
             revision=upgrade.revision,
             url=upgrade.url,
             plain_url=upgrade.plain_url,
-            log=upgrade.log,
+            log=upgrade.log or self.log,
             notices=upgrade.notices,
         )
 
@@ -245,6 +247,7 @@ class _Carrier:
         """The error in one line; where it is a bug of ours, with its traceback beside the journal."""
         error = no_room(error) or error
         self.log = getattr(error, "log", "")
+        self.hint = error.hint if isinstance(error, DeployerError) else ""
         if isinstance(error, DeployerError):
             return in_one_line(error)
         path = self.work.folder / f"bug-{re.sub('[^A-Za-z0-9._-]', '_', str(self.id))}.txt"
@@ -270,7 +273,8 @@ class _Carrier:
             return do(control)
         except DeployerError as error:
             if control.cancelled.is_set() and not self.stop.now.is_set():
-                raise TargetError(f"timed out after {control.timeout:g} s: {in_one_line(error)}") from error
+                told = f"timed out after {control.timeout:g} s: {in_one_line(error)}"
+                raise TargetError(told, hint=error.hint, log=getattr(error, "log", "")) from error
             raise
 
     def _act(self, act: Act, do: Callable[[], T], *, before: Observation | None = None) -> T:
@@ -286,7 +290,8 @@ class _Carrier:
         try:
             result = do()
         except BaseException as error:
-            self._tell_end(act, began, error=in_one_line(error), cut=stopped.is_set())
+            hint = error.hint if isinstance(error, DeployerError) else ""
+            self._tell_end(act, began, error=in_one_line(error), hint=hint, cut=stopped.is_set())
             if stopped.is_set():
                 raise StoppedError(f"during its {_NOUNS[act]}") from error
             raise
@@ -296,8 +301,11 @@ class _Carrier:
             raise StoppedError(f"during its {_NOUNS[act]}")
         return result
 
-    def _tell_end(self, act: Act, began: float, *, result: object = None, error: str = "", cut: bool = False) -> None:
-        ended = ActEnded(self.work.now(), self.work.run, self.id, act, time.monotonic() - began, error=error, cut=cut)
+    def _tell_end(
+        self, act: Act, began: float, *, result: object = None, error: str = "", hint: str = "", cut: bool = False
+    ) -> None:
+        seconds = time.monotonic() - began
+        ended = ActEnded(self.work.now(), self.work.run, self.id, act, seconds, error=error, cut=cut, hint=hint)
         if isinstance(result, Upgrade):
             ended = replace(ended, upgrade=result)
         if isinstance(result, Health):

@@ -89,7 +89,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class ActEnded:
-    """How an act ended: with a result, or an ``error`` in one line.
+    """How an act ended: with a result, or an ``error`` in one line and, where there is one, the ``hint`` to mend it.
 
     ``cut``: it was told to stop before its end, so that it counts as begun and not ended.
     """
@@ -103,6 +103,7 @@ class ActEnded:
     cut: bool = False
     upgrade: Upgrade | None = None
     health: Health | None = None
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ class ReleaseEnded:
     evidence: str = ""
     bug: str = ""  # where the traceback stands, where it was a bug of ours
     adopted: bool = False
+    hint: str = ""  # what to do about the cause; may be of several lines
 
 
 @dataclass(frozen=True, slots=True)

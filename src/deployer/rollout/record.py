@@ -41,6 +41,7 @@ class Past:
     health: Health | None = None
     done: frozenset[Act] = frozenset()
     errors: Mapping[Act, str] = field(default_factory=dict)
+    hint: str = ""  # what to do about the last of them
 
     @property
     def nothing_to_do(self) -> bool:
@@ -188,7 +189,7 @@ def _end(past: Past, event: ActEnded) -> Past:
         return past
     past = replace(past, unfinished=None, health=event.health or past.health)
     if event.error:
-        return replace(past, errors={**past.errors, event.act: event.error})
+        return replace(past, errors={**past.errors, event.act: event.error}, hint=event.hint)
     past = replace(past, done=past.done | {event.act})
     match event.act:
         case Act.UPGRADE if event.upgrade:

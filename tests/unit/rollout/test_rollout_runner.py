@@ -489,3 +489,15 @@ def test_events_carry_no_secret_and_are_one_line_each(world):
     lines = (world.folder / "rollouts/r1/journal.jsonl").read_text().splitlines()
     assert all(json.loads(line)["event"] for line in lines)
     assert not any("secret" in line for line in lines)
+
+
+def test_what_to_do_about_a_failure_is_told_and_journalled(world):
+    """The hint of an error, and not only what is wrong: also to who resumes."""
+    world.faults = {SUPPORT: Faults(upgrade="fail")}
+    watcher = Watcher()
+    result = run(rollout_of(world, REEF, QUICK, reporter=watcher))
+    assert result.by_id[SUPPORT].ended.hint == "look at its log"
+    ended = [one for one in watcher.events if isinstance(one, ActEnded) and one.error]
+    assert [one.hint for one in ended] == ["look at its log"]
+    journalled = Journal(result.folder).record().of(SUPPORT)
+    assert journalled.ended.hint == journalled.past.hint == "look at its log"

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from shlex import join
 from typing import NamedTuple
@@ -83,7 +84,7 @@ class Runner:
         :raises TargetError: it failed; the error names the chart's file and line where they are the cause.
         """
         log = self._log_file(step)
-        self.say(f"$ {step.shell()}")
+        self.say(f"$ {step.shown()}")
         began = time.monotonic()
         try:
             done = self.session.run(
@@ -98,7 +99,7 @@ class Runner:
             )
         except CommandError as error:
             self._write(log, step, notes, f"{error.message}\n{error.hint}\n")
-            raise TargetError(f"{self.release}: {error.message}", hint=f"{error.hint}\nIts log: {log}") from None
+            raise TargetError(f"{self.release}: {error.message}", hint=error.hint, log=str(log)) from None
         self._write(log, step, notes, f"{done.stdout}{done.stderr}\nexit code {done.returncode}\n")
         if not done.ok:
             said = done.stderr.strip() or done.stdout.strip()
@@ -145,7 +146,7 @@ class _FailedError(TargetError):
 
     @classmethod
     def of(cls, error: TargetError, said: str, *, timed_out: bool) -> _FailedError:
-        failed = cls(error.message, error.place, error.hint)
+        failed = cls(error.message, error.place, error.hint, log=error.log)
         failed.transient = is_transient(said, timed_out=timed_out)
         return failed
 
@@ -185,7 +186,8 @@ def look(
         if done.ok or "release: not found" in done.stderr:
             return done.raw if done.ok else b""
         last = (done.stderr.strip() or "no answer").splitlines()[-1]
-        raise CommandError(f"cluster {session.cluster}: {join(argv[:3])}: {last}", hint=done.stderr)
+        verb = join(takewhile(lambda word: not word.startswith("-"), argv))  # `helm history`, `helm get manifest`
+        raise CommandError(f"cluster {session.cluster}: {verb}: {last}", hint=done.stderr)
 
     try:
         return retried(

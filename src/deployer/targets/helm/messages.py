@@ -32,8 +32,8 @@ def explained(release: ReleaseId, said: str, charts: Mapping[str, str], *, log: 
         if found:
             why = " ".join(found["why"].split("\n")[0].split())
             place = Place(in_fleet(found["path"], charts), int(found["line"]))
-            return TargetError(f"{release}: the chart's template is broken: {why or 'see below'}", place, hint)
-    return TargetError(f"{release}: {_first(lines)}", hint=hint)
+            return TargetError(f"{release}: the chart's template is broken: {why or 'see below'}", place, hint, log=log)
+    return TargetError(f"{release}: {_first(lines)}", hint=hint, log=log)
 
 
 def _first(lines: list[str]) -> str:

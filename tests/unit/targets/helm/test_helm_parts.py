@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from deployer.fleet.ids import ReleaseId
+from deployer.helm.commands import Commands
 from deployer.plan.ports import Holder
 from deployer.targets.helm.history import History, Revision
 from deployer.targets.helm.leases import parse_time
@@ -243,3 +244,10 @@ def test_times_of_kubernetes_and_helm(text, found):
 
 def test_a_holder_is_told_with_its_rollout():
     assert "rollout r1" in str(Holder("r1", "host", 1, "", NOW))
+
+
+def test_what_is_printed_of_an_upgrade_is_what_a_stranger_would_type():
+    step = Commands("ocean", 4).upgrade("helm-charts/basehub", ["a.yaml"], seconds=600, description="source=a digest=b")
+    assert step.shown().endswith("helm-charts/basehub --values a.yaml --wait --timeout 400s --rollback-on-failure")
+    assert step.argv()[-2:] == ("--description", "source=a digest=b")
+    assert "--description" in step.shell()
