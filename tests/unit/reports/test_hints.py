@@ -27,7 +27,7 @@ def failed(name: str, cause: str, hint: str, log: str = "") -> ReleaseResult:
     ("given", "told"),
     [
         (  # two that need the same are told it once
-            [failed("a", "no right", "Apply this:\n  kind: Role"), failed("b", "no right", "Apply this:\n  kind: Role")],
+            [failed(name, "no right", "Apply this:\n  kind: Role") for name in "ab"],
             ["reef/a, reef/b:", "  Apply this:", "    kind: Role"],
         ),
         (  # what the cause says already, and the log that stands beside it, are no news
