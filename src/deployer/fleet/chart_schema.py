@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import chain, islice
 from typing import Any
 
 from deployer.errors import FleetError, Place
@@ -14,6 +15,7 @@ from deployer.fleet.effective import Effective, key_of, look
 from deployer.fleet.findings import Finding, finding
 from deployer.fleet.helm_yaml import Path, decode
 from deployer.fleet.masking import MASK, shown
+from deployer.fleet.schema import nearest
 from deployer.fleet.tree import Tree
 from deployer.fleet.values import at
 
@@ -97,10 +99,26 @@ def _findings(effective: Effective, folder: str, validator: Any, above: tuple[st
         raise FleetError(f"a reference leads out of the file: {error.ref}", Place(f"{folder}/{FILE}")) from None
     except (RecursionError, re.error) as error:
         raise FleetError(f"cannot be used: {type(error).__name__}", Place(f"{folder}/{FILE}")) from None
-    for wrong in [one for one in errors if _counts(one, effective)][:_MOST]:
-        path: Path = (*above, *wrong.path)
-        place, said = effective.place(path), _said(wrong, folder)
-        yield finding("values-schema", place, key_of(path), said, release=effective.release.id)
+    wrong = chain.from_iterable(_wrong(one, folder) for one in errors if _counts(one, effective))
+    for inner, said in islice(wrong, _MOST):
+        path: Path = (*above, *inner)
+        yield finding("values-schema", effective.place(path), key_of(path), said, release=effective.release.id)
+
+
+def _wrong(error: Any, folder: str) -> Iterator[tuple[Path, str]]:
+    """Each key that is wrong, and how: the validator says at once of all unknown keys of a map that they are."""
+    unknown = _unknown(error) if error.validator == "additionalProperties" else []
+    known = error.schema.get("properties", {})
+    for key in unknown:
+        yield (*error.path, key), f"unknown key{nearest(key, known)} (schema of {folder})"
+    if not unknown:
+        yield tuple(error.path), _said(error, folder)
+
+
+def _unknown(error: Any) -> list[str]:
+    patterns = error.schema.get("patternProperties", {})
+    keys = [key for key in error.instance if isinstance(key, str) and key not in error.schema.get("properties", {})]
+    return [key for key in keys if not any(re.search(pattern, key) for pattern in patterns)]
 
 
 def _counts(error: Any, effective: Effective) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 
 from deployer.errors import Place, TargetError
 from deployer.fleet.ids import ReleaseId
@@ -41,8 +42,21 @@ def _first(lines: list[str]) -> str:
     at = next((number for number, line in enumerate(lines) if line.startswith("Error:")), len(lines) - 1)
     if not lines:
         return "helm failed and said nothing"
-    more = lines[at + 1].strip().removeprefix("* ") if lines[at].endswith(":") and lines[at + 1 :] else ""
-    return " ".join(filter(None, [lines[at].removeprefix("Error: "), more]))
+    return " ".join(filter(None, [lines[at].removeprefix("Error: "), *_announced(lines[at:])]))
+
+
+def _announced(lines: list[str]) -> tuple[str, str]:
+    """What stands below a line that ends in a colon: more such lines and the first other; or a list, with all of it."""
+    below, items = [], []
+    for before, line in pairwise(lines):
+        word = line.strip().removeprefix("* ")
+        if word.startswith("- ") and (items or before.endswith(":")):
+            items.append(word.removeprefix("- "))
+        elif before.endswith(":"):
+            below.append(word)
+        else:
+            break
+    return " ".join(below), "; ".join(items)
 
 
 def _innermost(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:

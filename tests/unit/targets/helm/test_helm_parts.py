@@ -65,6 +65,17 @@ def test_errors_that_helm_only_counts_are_told():
     assert error.message == "reef/ocean: 1 error occurred: namespaces is forbidden"
 
 
+def test_what_a_schema_forbids_is_told_to_the_last_line():
+    said = (
+        "Error: UPGRADE FAILED: values don't meet the specifications of the schema(s) in the following chart(s):\n"
+        "basehub:\n- at '': additional properties 'nfss' not allowed\n- at '/size': got string, want integer\n\n"
+    )
+    assert explained(OCEAN, said, CHARTS).message.endswith(
+        "in the following chart(s): basehub: at '': additional properties 'nfss' not allowed;"
+        " at '/size': got string, want integer"
+    )
+
+
 def test_claims_that_are_not_marked_in_the_manifest_would_go():
     claim = "kind: PersistentVolumeClaim\nmetadata: {name: %s, annotations: {%s}}\n---\n"
     manifest = claim % ("kept", "helm.sh/resource-policy: keep") + claim % ("lost", "a: b") + "kind: Secret\n"
