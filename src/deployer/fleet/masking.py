@@ -11,7 +11,7 @@ MASK = "***"
 SHOWN = 40  # characters of a value
 # Rather one word too many: what is masked without need costs a look at the file.
 _SECRET = re.compile(
-    r"passw|passphrase|secret|token|credential|crypt|key(?![a-z])|dsn|connection_?-?string|salt|authorization"
+    r"passw|passphrase|secret|token|credential|(?<!letsen)(?<!lets-en)crypt|key(?![a-z])|dsn|connection_?-?string|salt|authorization"
     r"|pwd|webhook|jwt|dockerconfig|hmac|cookie",
     re.IGNORECASE,
 )

@@ -25,6 +25,8 @@ _HARMLESS = re.compile(
     r"(^keys?|^valueFrom|names?|ref|refs|path|file|class|policy|type|mode|mount\w*|seconds|expiration\w*)$",
     re.IGNORECASE,
 )
+# A rule of a role: `secrets` there is what may be read, and what follows it is another such word.
+_RULE = frozenset({"apiGroups", "nonResourceURLs", "resourceNames", "resources", "verbs"})
 _MARK = re.compile(r"MASKED-[0-9a-f]{24}")
 
 
@@ -111,15 +113,27 @@ class Masker:
     def _map(self, value: dict[str, Any], *, secret: bool) -> dict[str, Any]:
         """A map; of an entry such as ``{name: API_TOKEN, value: …}`` all but its name and where the value is from."""
         said = next((value[key] for key in ("name", "key") if isinstance(value.get(key), str)), "")
-        hidden = secret or _is_secret(said)
+        hidden = secret or (_is_secret(said) and not _is_metadata(value))
+        plain = _RULE if value.keys() >= {"verbs", "resources"} and not hidden else ()
         return {
-            key: self._masked(inner, secret=_is_secret(key) or (hidden and not _is_harmless(key)))
+            key: self._words(inner)
+            if key in plain
+            else self._masked(inner, secret=_is_secret(key) or (hidden and not _is_harmless(key)))
             for key, inner in value.items()
         }
+
+    def _words(self, value: Any) -> Any:
+        """A list in which no word announces the next."""
+        return [self._masked(one) for one in value] if isinstance(value, list) else self._masked(value)
 
 
 def _is_secret(key: str) -> bool:
     return may_be_secret([key]) and not _is_harmless(key)
+
+
+def _is_metadata(value: dict[str, Any]) -> bool:
+    """Whether the name is that of an object, which has labels, and not of the value that stands beside it."""
+    return "value" not in value and isinstance(value.get("labels"), dict)
 
 
 def _is_harmless(key: str) -> bool:

@@ -57,11 +57,11 @@ def test_what_is_not_is_said_where_it_is_set() -> None:
 
 def test_unknown_keys_are_named_each_at_its_line_with_the_nearest_that_is_known() -> None:
     # Beside what may be secret, too: the keys of a map can be said where its values cannot.
-    text = "contact: ada\npassword: 3\nsizes: 3\ncolour: 1\n"
-    assert found({}, contents={f"{REEF}/ocean.values.yaml": text}) == [
-        f"{REEF}/ocean.values.yaml:3: sizes: unknown key; did you mean size? (schema of helm-charts/basehub)"
-        " [values-schema]",
-        f"{REEF}/ocean.values.yaml:4: colour: unknown key (schema of helm-charts/basehub) [values-schema]",
+    file = f"{REEF}/ocean.values.yaml"
+    of = "(schema of helm-charts/basehub) [values-schema]"
+    assert found({}, contents={file: "contact: ada\npassword: 3\nsizes: 3\ncolour: 1\n"}) == [
+        f"{file}:3: sizes: unknown key; did you mean size? {of}",
+        f"{file}:4: colour: unknown key {of}",
     ]
 
 

@@ -42,6 +42,9 @@ def b64(text: str) -> str:
         {"kind": "Deployment", "env": [{"name": "OAUTH_TOKEN", "value": "hunter2"}]},
         {"kind": "Deployment", "args": ["--api-token=hunter2"]},
         {"kind": "Deployment", "tokens": ["hunter2"]},
+        {"kind": "Role", "rules": [{"resources": ["x"], "verbs": ["get"], "password": "hunter2"}]},
+        {"metadata": {"name": "a", "labels": {"token": "hunter2"}, "annotations": {"x/api-token": "hunter2"}}},
+        {"env": [{"name": "TOKEN", "value": "hunter2", "labels": {}}]},
         "kind: Secret\nkind: Secret\ndata: {a: hunter2}\n",  # what could not be parsed
     ],
 )
@@ -60,9 +63,14 @@ def test_never_shown(data: Any) -> None:
         {"automountServiceAccountToken": False},
         {"tolerations": [{"key": "hub.jupyter.org/dedicated", "value": "user"}]},
         {"args": [], "env": [{"tls": []}]},  # lists with nothing in them
+        # An object that is called as a secret is: its name says nothing of its labels.
+        {"kind": "ClusterIssuer", "metadata": {
+            "name": "letsencrypt", "annotations": {"helm.sh/hook": "post-install"}, "labels": {"helm.sh/chart": "x"}}},
+        {"kind": "Service", "metadata": {"name": "token-broker", "labels": {"app.kubernetes.io/instance": "hub"}}},
+        {"kind": "Role", "rules": [{"apiGroups": [""], "resources": ["secrets", "services"], "verbs": ["get"]}]},
         {"data": {"motd": "Keys and secrets are kept elsewhere"}},
     ],
-)
+)  # fmt: skip
 def test_still_shown(data: Any) -> None:
     assert shown(data) == dump(data)
 
