@@ -47,7 +47,8 @@ def _first(lines: list[str]) -> str:
 
 def _announced(lines: list[str]) -> tuple[str, str]:
     """What stands below a line that ends in a colon: more such lines and the first other; or a list, with all of it."""
-    below, items = [], []
+    below: list[str] = []
+    items: list[str] = []
     for before, line in pairwise(lines):
         word = line.strip().removeprefix("* ")
         if word.startswith("- ") and (items or before.endswith(":")):
