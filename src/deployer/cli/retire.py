@@ -29,6 +29,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("hubs", nargs="*", metavar="HUB", help="the hub to take out of service")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--max-retire", type=int, default=1, metavar="N", help="how many at once (default: 1)")
+    parser.add_argument("--force", action="store_true", help="support too, though hubs that need it are deployed")
     parser.add_argument("--delete-volumes", action="store_true", help="volumes that are not marked to be kept go too")
 
 
@@ -36,7 +37,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
     args.cluster, args.hubs = split_names(args.cluster, args.hubs)
     if not args.hubs:
         raise DeployerError("which hub of the cluster?", hint=f"deployer retire {args.cluster} HUB")
-    releases = [ReleaseId(args.cluster, hub) for hub in dict.fromkeys(args.hubs)]
+    named = [ReleaseId(args.cluster, hub) for hub in dict.fromkeys(args.hubs)]
+    releases = sorted(named, key=lambda one: one.hub is None)  # support goes last
     if len(releases) > args.max_retire:
         raise DeployerError(
             f"{len(releases)} hubs at once: not without being told so", hint=f"Add --max-retire {len(releases)}."
@@ -47,12 +49,30 @@ def run(args: argparse.Namespace, context: Context) -> int:
             raise DeployerError(f"{release} is not deployed", hint=f"deployer status {args.cluster}")
         if release in context.fleet.releases:
             print(f"{release} is in the fleet still: the next deploy brings it back.", file=sys.stderr)
+    if releases[-1].hub is None and not args.force:
+        _check_no_hub_needs(found, context, releases)
     if not args.yes and not _agreed(releases, delete_volumes=args.delete_volumes):
         return EXIT_INTERRUPTED
     for release in releases:
         _retire(context, found, release, delete_volumes=args.delete_volumes)
         print(f"{release}: retired")
     return EXIT_OK
+
+
+def _check_no_hub_needs(found: LocalTarget | HelmTarget, context: Context, releases: list[ReleaseId]) -> None:
+    """See that no hub stays behind without its cluster's ingress and certificates.
+
+    :raises DeployerError: some would.
+    """
+    support = releases[-1]
+    known = found.records() if isinstance(found, HelmTarget) else found.releases()
+    hubs = {one for one in {*known, *context.fleet.releases} if one.cluster == support.cluster} - set(releases)
+    served = [str(one) for one in sorted(hubs) if one.hub and found.observe(one).state is not State.ABSENT]
+    if served:
+        raise DeployerError(
+            f"{support} serves hubs that are deployed: {', '.join(served)}",
+            hint="Without it they may have no address and no certificate. Retire them first, or add --force.",
+        )
 
 
 def _agreed(releases: list[ReleaseId], *, delete_volumes: bool) -> bool:

@@ -32,7 +32,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exit-code",
         action="store_true",
-        help="exit with 2 where something is not as the repository says, or not running",
+        help="exit with 2 where something is not as the repository says, not running, not healthy, or pending",
     )
     parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
 
@@ -53,11 +53,18 @@ def run(args: argparse.Namespace, context: Context) -> int:
     else:
         from deployer.reports.status import show_status
 
-        gone = found.keys() - context.fleet.releases.keys()
-        show_status({release: (stages[release], seen) for release, seen in found.items()}, gone)
+        gone = {one: _to_end(context, one) for one in found if one not in context.fleet.releases}
+        if found or None not in each:
+            show_status({release: (stages[release], seen) for release, seen in found.items()}, gone)
     if any(one is None for one in each):
         return EXIT_USER_ERROR
     return EXIT_CHANGES if args.exit_code and any(map(_drifted, found.values())) else EXIT_OK
+
+
+def _to_end(context: Context, release: ReleaseId) -> str:
+    """The command that ends what the fleet has no more."""
+    local = context.fleet.clusters[release.cluster].provider is Provider.LOCAL
+    return f"deployer {'down' if local else 'retire'} {release.cluster} {release.name}"
 
 
 def _is_asked(release: ReleaseId, names: list[str]) -> bool:
@@ -73,7 +80,8 @@ def _check_known(context: Context, cluster: str, missing: Iterable[str]) -> None
 
 
 def _drifted(seen: Observation) -> bool:
-    return not seen.wanted or seen.state is not State.RUNNING
+    """Something is to be done: it is not what the repository says, or people may not be able to work."""
+    return not seen.wanted or seen.state is not State.RUNNING or seen.healthy is False or bool(seen.pending)
 
 
 def _clusters(context: Context, wanted: str | None) -> list[str]:
@@ -135,6 +143,8 @@ def _plain(release: ReleaseId, stage: Stage, seen: Observation) -> dict[str, Any
         "url": seen.url,
         "plain_url": seen.plain_url,
         "state": seen.state,
+        "pending": seen.pending,
+        "chart": seen.chart,
         "revision": seen.revision,
         "deployed_at": seen.deployed_at.isoformat() if seen.deployed_at else None,
         "healthy": seen.healthy,

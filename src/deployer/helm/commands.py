@@ -60,6 +60,10 @@ class Commands:
     def hooks(self, revision: int) -> tuple[str, ...]:
         return ("helm", "get", "hooks", *self._where, self.name, *_revision(revision))
 
+    def values(self, revision: int) -> tuple[str, ...]:
+        """The values that were given to a revision."""
+        return ("helm", "get", "values", *self._where, self.name, *_revision(revision), "--output", "json")
+
     def stop(self) -> Step:
         words = ("kubectl", "scale", *self._where, "--replicas", "0", "deployment,statefulset", "--all")
         return Step(f"stop {self.name}", words)

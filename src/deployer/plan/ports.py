@@ -71,7 +71,9 @@ class Upgrade:
 class Observation:
     """What the target holds of a release, looked at and not touched.
 
-    ``wanted``: the digest of the inputs of the current revision equals that of the repository as it is now.
+    ``wanted``: the digest of the inputs of the current revision equals that of the repository as it is now; of a
+    revision that was made without us, its values and its chart's version do. ``pending``: Helm's own word for a
+    revision that somebody has begun and not ended, "" where there is none.
     """
 
     state: State
@@ -84,6 +86,8 @@ class Observation:
     wanted: bool = False
     healthy: bool | None = None
     detail: str = ""
+    pending: str = ""
+    chart: str = ""
 
 
 @dataclass(frozen=True, slots=True)

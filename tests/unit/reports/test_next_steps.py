@@ -44,7 +44,7 @@ def test_the_next_step_is_one_that_helps(outcome: Outcome, about: dict[str, str]
 def test_status_does_not_say_that_a_hub_that_is_gone_is_to_be_deployed() -> None:
     seen = Observation(State.RUNNING, wanted=False, healthy=True)
     found = {OCEAN: (Stage.PRODUCTION, seen), ReleaseId("reef", "coral"): (Stage.PRODUCTION, seen)}
-    assert list(remarks(found, {OCEAN})) == [
+    assert list(remarks(found, {OCEAN: "deployer down reef ocean"})) == [
         "reef/ocean is no longer in the fleet: deployer down reef ocean",
         "Not what the repository says, so to be deployed: reef/coral",
     ]

@@ -197,12 +197,24 @@ def look(
         raise TargetError(error.message, hint="Are the credentials that cluster.yaml names still good?") from None
 
 
-def read_revisions(session: Session, *, env: Mapping[str, str]) -> dict[str, int]:
+def read_revisions(session: Session, known: Iterable[str], *, env: Mapping[str, str]) -> dict[str, int]:
     """The newest revision of each release whose namespace has its name, where Helm calls it deployed.
+
+    Where the account may not look everywhere: of the ``known`` ones.
 
     :raises CommandError: the cluster cannot be asked.
     """
-    argv = ("helm", "list", "--all-namespaces", "--deployed", "--max", "0", "--output", "json")
+    try:
+        return _listed(session, ("--all-namespaces",), env)
+    except CommandError as error:
+        if "forbidden" not in error.hint:
+            raise
+    each = (_listed(session, ("--namespace", name), env) for name in known)
+    return {name: revision for found in each for name, revision in found.items()}
+
+
+def _listed(session: Session, where: tuple[str, ...], env: Mapping[str, str]) -> dict[str, int]:
+    argv = ("helm", "list", *where, "--deployed", "--max", "0", "--output", "json")
 
     def read() -> dict[str, int]:
         found = json.loads(session.run(argv, env=env, timeout=LOOK).raw)

@@ -10,10 +10,12 @@ import json
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 from deployer.errors import CommandError, TargetError
+from deployer.fleet.helm_yaml import load
 from deployer.fleet.repository import Release
+from deployer.fleet.values import Values, merge
 from deployer.helm.commands import Commands
 from deployer.targets.credentials.session import Session
 from deployer.targets.helm.desired import Desired
@@ -57,6 +59,26 @@ class Live:
             return ""
         argvs = (self.commands.manifest(self.current.number), self.commands.hooks(self.current.number))
         return _joined(look(self.session, argv, env=self.env, cancelled=self.cancelled).decode() for argv in argvs)
+
+    def given_values(self) -> Values:
+        """The values that whoever made the deployed revision gave, without the chart's defaults.
+
+        :raises TargetError: they cannot be read.
+        """
+        if self.current is None:
+            return {}
+        argv = self.commands.values(self.current.number)
+        return _values(look(self.session, argv, env=self.env, cancelled=self.cancelled) or b"{}")
+
+    def wanted_values(self) -> Values:
+        """The values that an upgrade would give, merged as Helm does; secrets too.
+
+        :raises DeployerError: they cannot be read or decrypted.
+        """
+        decrypt = partial(self.desired.decrypted, session=self.session)
+        return merge(
+            _values(layer.content) for layer in self.desired.sources.source(self.release, decrypt=decrypt).values
+        )
 
     @property
     def may_differ(self) -> bool:
@@ -105,6 +127,11 @@ def _manifests(raw: bytes) -> str:
         return _joined([found["manifest"], *(hook["manifest"] for hook in found.get("hooks") or ())])
     except (ValueError, KeyError, TypeError):
         raise TargetError("helm did not say what it would do, as this version of it should") from None
+
+
+def _values(raw: bytes) -> Values:
+    data = load(raw, "values").data
+    return data if isinstance(data, dict) else {}
 
 
 def _joined(texts: Iterable[str]) -> str:

@@ -32,6 +32,7 @@ from deployer.targets.helm.hub_data import PodDatabase, check_kind
 from deployer.targets.helm.kubectl import Kubectl, apps, core
 from deployer.targets.helm.leases import Leases
 from deployer.targets.helm.live import Live
+from deployer.targets.helm.observed import by_hand, observed, utc_now
 from deployer.targets.helm.records import Record, Records, Source
 from deployer.targets.helm.work import Made, Work
 from deployer.targets.helm.workshop import Workshop
@@ -130,7 +131,12 @@ class HelmTarget:
             recorded = threads.submit(self.record, release)
             history, record = self.history(release), recorded.result()
         self._seen[release] = Seen(at, history, record)
-        return Observation(State.ABSENT) if history.absent else self._observed(release, history, record)
+        if history.absent:
+            return Observation(State.ABSENT)
+        seen = observed(
+            release, history, record, digest=self.desired.wanted_digest(release), timeout=self.timeout, now=utc_now()
+        )
+        return replace(seen, url=self.url(release))
 
     def endpoint(self, release: ReleaseId) -> Endpoint:
         if release.hub is None:
@@ -163,7 +169,7 @@ class HelmTarget:
 
         :raises TargetError: it cannot be read.
         """
-        return self._records().all(self.cluster)
+        return self._records().all(self.cluster, self._known())
 
     def deployed(self) -> dict[ReleaseId, Source]:
         """What each release was made from that runs as it passed its health check.
@@ -171,7 +177,7 @@ class HelmTarget:
         :raises TargetError: the cluster cannot be asked.
         """
         records = self.records()
-        live = read_revisions(self.session, env=self.env) if records else {}
+        live = read_revisions(self.session, [one.name for one in records], env=self.env) if records else {}
         found = {}
         for release, record in records.items():
             if source := self._proven(release, record, live.get(release.name)):
@@ -194,6 +200,7 @@ class HelmTarget:
         seen = self.observe(release)
         if seen.state is not State.RUNNING:
             return seen
+        seen = self._compared(release, seen)
         waiting = self._not_ready(release)
         detail = "; ".join(filter(None, [seen.detail, f"not ready: {', '.join(waiting)}" if waiting else ""]))
         return replace(seen, healthy=not waiting, detail=detail)
@@ -232,7 +239,7 @@ class HelmTarget:
 
         :raises TargetError: the cluster cannot be asked.
         """
-        return Leases(Kubectl(self.session)).holders()
+        return Leases(Kubectl(self.session)).holders(self._known())
 
     def unlock(self, release: ReleaseId) -> Holder | None:
         """Take the lock away from its holder."""
@@ -241,7 +248,7 @@ class HelmTarget:
     def retire(self, release: ReleaseId, *, control: Control, delete_volumes: bool = False) -> None:
         """Uninstall a release.
 
-        :raises TargetError: volume claims would go with it, and that was not asked for.
+        :raises TargetError: volume claims would go with it, and that was not asked for; or somebody may be at work.
         """
         with self._at_work(release, control) as work:
             work.uninstall(delete_volumes=delete_volumes)
@@ -275,6 +282,10 @@ class HelmTarget:
         given = self.desired.cluster.ingress
         return given if "//" in given or not given else f"https://{given}"
 
+    def _known(self) -> list[ReleaseId]:
+        """The releases that the fleet has on this cluster."""
+        return sorted(one for one in self.desired.fleet.releases if one.cluster == self.cluster)
+
     def _commands(self, release: ReleaseId) -> Commands:
         return Commands(release.name, self.workshop.helm.major)
 
@@ -307,23 +318,14 @@ class HelmTarget:
         """A release that the fleet has no more, or that it retires: only what it is called is known."""
         return Release(release, Stage.PRODUCTION, self.desired.cluster, None, "", ())
 
-    def _observed(self, release: ReleaseId, history: History, record: Record) -> Observation:
-        shown = history.current or history.revisions[-1]
-        source = history.source(shown, record)
-        digest = self.desired.wanted_digest(release)
-        same = source is not None and source.digest == digest and record.given_up != shown.number
-        wanted = same and shown.status == "deployed"
-        return Observation(
-            state=_state(history, record),
-            revision=shown.number,
-            deployed_at=shown.updated,
-            rollout=source.rollout if source else "",
-            url=self.url(release),
-            verified=history.verified(shown, record),
-            wanted=wanted,
-            healthy=None,
-            detail="" if wanted else history.failed(record),
-        )
+    def _compared(self, release: ReleaseId, seen: Observation) -> Observation:
+        """Of a release that was made without us: whether it holds what the repository says all the same."""
+        history, record = self._seen[release].history, self._seen[release].record
+        if seen.pending or history.current is None or history.source(history.current, record) is not None:
+            return seen
+        if release not in self.desired.fleet.releases:
+            return seen
+        return by_hand(self.live(release), seen)
 
     def _with_url(self, release: ReleaseId, done: Upgrade) -> Upgrade:
         return replace(done, url=self.url(release))
@@ -351,9 +353,3 @@ class HelmTarget:
                 if ready < wants or not wants:
                     found.append(f"{item['metadata']['name']} ({ready} of {wants})")
         return found
-
-
-def _state(history: History, record: Record) -> State:
-    if history.current is None:
-        return State.FAILED
-    return State.STOPPED if record.given_up == history.current.number else State.RUNNING

@@ -151,6 +151,14 @@ class Work:
         self._repair(pending, last_good(history))
         return self.runner.history(self.commands), record
 
+    def _check_nobody_at_work(self) -> None:
+        history, record = self.runner.history(self.commands), self.records.get(self.release.id)
+        pending, now = history.last, datetime.now(UTC)
+        if pending is None or not pending.pending:
+            return
+        if error := somebody_at_work(self.release.id, pending, record, now=now, timeout=self.control.timeout):
+            raise error
+
     def _repair(self, pending: Revision, good: Revision | None) -> None:
         found = f"found {pending.status} since {pending.updated:%Y-%m-%d %H:%M:%S %Z}"
         if good is not None:
@@ -225,8 +233,9 @@ class Work:
     def uninstall(self, *, delete_volumes: bool) -> None:
         """Take the release out of the cluster.
 
-        :raises TargetError: volume claims would go with it, or it failed.
+        :raises TargetError: volume claims would go with it, somebody may be at work on it, or it failed.
         """
+        self._check_nobody_at_work()
         claims = self._claims_that_would_go()
         if claims and not delete_volumes:
             raise TargetError(
