@@ -22,6 +22,7 @@ home_storage = {
 hubs = {
   # staging = {
   #   buckets = { scratch = { delete_after_days = 7 } }
+  #   # Its owner lets the role in, too; requester_pays: this account pays for reading.
   #   roles   = { user = { write = ["scratch"], read = ["s3://somebody-elses-data"], requester_pays = true } }
   # }
 }

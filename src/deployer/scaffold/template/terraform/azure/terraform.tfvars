@@ -24,7 +24,8 @@ home_storage = {
 hubs = {
   # staging = {
   #   buckets = { scratch = { delete_after_days = 7 } }
-  #   roles   = { user = { write = ["scratch"] } }
+  #   # Storage of yours elsewhere, by its id; without grant its owner lets the identity in.
+  #   roles   = { user = { write = ["scratch"], read = ["/subscriptions/…/containers/shared"], grant = true } }
   # }
 }
 

@@ -20,6 +20,7 @@ home_storage = {
 hubs = {
   # staging = {
   #   buckets = { scratch = { delete_after_days = 7 } }
+  #   # Its owner lets the identity in; where that is you: grant = true. requester_pays: this project pays for reading.
   #   roles   = { user = { write = ["scratch"], read = ["gs://somebody-elses-data"], requester_pays = true } }
   # }
 }

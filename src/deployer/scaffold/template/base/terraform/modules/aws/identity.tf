@@ -3,7 +3,7 @@ locals {
   identities = merge([for hub, it in var.hubs : { for role, r in it.roles : "${hub}/${role}" => {
     hub             = hub
     role            = role
-    namespace       = coalesce(it.namespace, hub)
+    namespace       = hub
     service_account = coalesce(r.service_account, "${role}-sa")
     # The user's is called CLUSTER-HUB. At most 64 characters; what is cut off is told apart by a hash.
     name = (length("${var.name}-${hub}${role == "user" ? "" : "-${role}"}") <= 64 ? "${var.name}-${hub}${role == "user" ? "" : "-${role}"}"
@@ -131,6 +131,39 @@ resource "aws_iam_role_policy_attachment" "planner" {
 
   role       = aws_iam_role.ci["planner"].name
   policy_arn = "${local.arn}:iam::aws:policy/${each.value}"
+}
+
+# What those two leave out of what a plan of this module asks.
+resource "aws_iam_role_policy" "planner" {
+  count = contains(keys(local.subjects), "planner") ? 1 : 0
+
+  name = "plans"
+  role = aws_iam_role.ci["planner"].id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat([{
+      Effect = "Allow"
+      Action = [
+        "budgets:Describe*", "budgets:ListTagsForResource", "budgets:ViewBudget",
+        "dlm:Get*", "dlm:ListTagsForResource",
+        "ec2:Describe*",
+        "ecr:DescribeRepositories", "ecr:GetLifecyclePolicy", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource",
+        "eks:Describe*", "eks:List*",
+        "elasticfilesystem:Describe*", "elasticfilesystem:ListTagsForResource",
+        "iam:Get*", "iam:List*",
+        "logs:Describe*", "logs:ListTagsForResource", "logs:ListTagsLogGroup",
+      ]
+      Resource = "*"
+      }], length(local.buckets) == 0 ? [] : [{
+      # How buckets are set up, and what they are called; not one word of what is in them.
+      Effect = "Allow"
+      Action = [
+        "s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration",
+        "s3:GetReplicationConfiguration", "s3:ListBucket", "s3:ListTagsForResource",
+      ]
+      Resource = [for bucket in local.buckets : "${local.arn}:s3:::${bucket.name}"]
+    }])
+  })
 }
 
 resource "aws_iam_role_policy" "planner_state" {

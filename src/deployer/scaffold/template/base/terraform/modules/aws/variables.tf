@@ -40,7 +40,7 @@ variable "network" {
 variable "kubernetes" {
   description = "The version of Kubernetes, and whether an old one may run on for money (EXTENDED) or is upgraded when its support ends (STANDARD)."
   type = object({
-    version = optional(string, "1.34")
+    version = optional(string, "1.35")
     support = optional(string, "STANDARD")
   })
   default = {}
@@ -128,9 +128,8 @@ variable "home_storage" {
 }
 
 variable "hubs" {
-  description = "What each hub needs of the cloud: its own buckets, and an identity for each role of its pods. Reads and writes name a bucket of the hub, another hub's as HUB/BUCKET, or a foreign one as s3://NAME."
+  description = "What each hub needs of the cloud: its own buckets, and an identity for each role of its pods. Reads and writes name a bucket of the hub, another hub's as HUB/BUCKET, or a foreign one as s3://NAME, whose owner must let the role in as well. With requester_pays nothing is granted that was not before: this account is charged where programs say with each request that it may be."
   type = map(object({
-    namespace = optional(string)
     buckets = optional(map(object({
       name              = optional(string)
       delete_after_days = optional(number)
@@ -158,6 +157,15 @@ variable "hubs" {
     == length(distinct(flatten([for hub, it in var.hubs : [for role in keys(it.roles) : role == "user" ? hub : "${hub}-${role}"]]))))
     error_message = "Two identities would have one name: call a hub or a role otherwise."
   }
+  validation {
+    condition     = alltrue(flatten([for it in values(var.hubs) : [for role, r in it.roles : !contains(["user", "admin"], role) || r.service_account == null]]))
+    error_message = "The chart knows user and admin as user-sa and admin-sa: give a service account to other roles only."
+  }
+  validation {
+    condition = length(setintersection(["cluster", "nodes", "cni", "ebs", "autoscaler", "snapshots", "flow-logs", "deployer", "planner"],
+    flatten([for hub, it in var.hubs : [for role in keys(it.roles) : role == "user" ? hub : "${hub}-${role}"]]))) == 0
+    error_message = "A role of the cluster's own is called so: no hub is cluster, nodes, cni, ebs, autoscaler, snapshots, flow-logs, deployer or planner."
+  }
 }
 
 variable "registry" {
@@ -184,6 +192,10 @@ variable "ci" {
   validation {
     condition     = alltrue([for subject in concat(var.ci.deploy_subjects, var.ci.plan_subjects) : !strcontains(subject, "*")])
     error_message = "Subjects are whole: a wildcard would let other repositories in."
+  }
+  validation {
+    condition     = !var.ci.key || length(var.ci.plan_subjects) == 0
+    error_message = "The state would hold the deployer's key, and planners read the state: key or plan_subjects, not both."
   }
 }
 

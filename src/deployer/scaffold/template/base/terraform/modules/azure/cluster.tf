@@ -105,7 +105,8 @@ resource "azurerm_kubernetes_cluster" "this" {
   }
 
   api_server_access_profile {
-    authorized_ip_ranges = values(var.api_access)
+    # Nodes, and hubs on them, come by the NAT's addresses as everybody else does.
+    authorized_ip_ranges = concat(values(var.api_access), [for address in azurerm_public_ip.nat : "${address.ip_address}/32"])
   }
 
   # Users' servers come and go all day: an empty node goes early.
@@ -133,6 +134,7 @@ resource "azurerm_kubernetes_cluster" "this" {
     utc_offset  = "+00:00"
   }
 
+  # No lock of Azure's beside it: one on the cluster is one on its pools as well, which come and go.
   lifecycle {
     prevent_destroy = true
     # The autoscaler counts nodes.
@@ -143,15 +145,6 @@ resource "azurerm_kubernetes_cluster" "this" {
     azurerm_role_assignment.cluster, azurerm_role_assignment.nodes,
     azurerm_subnet_nat_gateway_association.nodes, azurerm_nat_gateway_public_ip_association.this,
   ]
-}
-
-resource "azurerm_management_lock" "cluster" {
-  count = var.deletion_protection ? 1 : 0
-
-  name       = "keep"
-  scope      = azurerm_kubernetes_cluster.this.id
-  lock_level = "CanNotDelete"
-  notes      = "Hubs run here."
 }
 
 resource "azurerm_role_assignment" "admins" {

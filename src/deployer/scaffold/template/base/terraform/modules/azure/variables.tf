@@ -2,8 +2,8 @@ variable "name" {
   description = "The cluster's name, as its folder in config/clusters has it."
   type        = string
   validation {
-    condition     = can(regex("^[a-z]([-a-z0-9]{0,28}[a-z0-9])?$", var.name))
-    error_message = "A name has at most 30 lower-case letters, digits and hyphens, and begins with a letter."
+    condition     = can(regex("^[a-z][-a-z0-9]{2,28}[a-z0-9]$", var.name))
+    error_message = "A name has 4 to 30 lower-case letters, digits and hyphens, and begins with a letter."
   }
 }
 
@@ -48,7 +48,7 @@ variable "network" {
 variable "kubernetes" {
   description = "The version of Kubernetes (patches follow by themselves), when nodes may be upgraded (UTC), and the control plane's tier: Free, or Standard with a promise of uptime."
   type = object({
-    version           = optional(string, "1.34")
+    version           = optional(string, "1.35")
     channel           = optional(string, "patch")
     maintenance_day   = optional(string, "Saturday")
     maintenance_start = optional(string, "01:00")
@@ -71,7 +71,7 @@ variable "api_access" {
 }
 
 variable "deletion_protection" {
-  description = "Azure's own guard against deletion (a lock) of cluster and storage, beside prevent_destroy."
+  description = "Azure's own guard against deletion (a lock) of home storage, beside prevent_destroy."
   type        = bool
   default     = true
 }
@@ -153,9 +153,8 @@ variable "storage_account_suffix" {
 }
 
 variable "hubs" {
-  description = "What each hub needs of the cloud: its own buckets, and an identity for each role of its pods. Reads and writes name a bucket of the hub, another hub's as HUB/BUCKET, or a foreign one by its resource id (/subscriptions/…/containers/NAME)."
+  description = "What each hub needs of the cloud: its own buckets, and an identity for each role of its pods. Reads and writes name a bucket of the hub, another hub's as HUB/BUCKET, or a foreign one by its resource id (/subscriptions/…/containers/NAME), which its owner grants, or with grant this Terraform, where you may assign roles there."
   type = map(object({
-    namespace = optional(string)
     buckets = optional(map(object({
       delete_after_days = optional(number)
       archive_days      = optional(number)
@@ -164,6 +163,7 @@ variable "hubs" {
       service_account = optional(string)
       read            = optional(list(string), [])
       write           = optional(list(string), [])
+      grant           = optional(bool, false)
     })), {})
   }))
   default = {}
@@ -179,6 +179,15 @@ variable "hubs" {
     condition = (length(flatten([for it in values(var.hubs) : keys(it.roles)]))
     == length(distinct(flatten([for hub, it in var.hubs : [for role in keys(it.roles) : role == "user" ? hub : "${hub}-${role}"]]))))
     error_message = "Two identities would have one name: call a hub or a role otherwise."
+  }
+  validation {
+    condition     = alltrue(flatten([for it in values(var.hubs) : [for role, r in it.roles : !contains(["user", "admin"], role) || r.service_account == null]]))
+    error_message = "The chart knows user and admin as user-sa and admin-sa: give a service account to other roles only."
+  }
+  validation {
+    condition = length(setintersection(["cluster", "nodes", "deployer", "planner"],
+    flatten([for hub, it in var.hubs : [for role in keys(it.roles) : role == "user" ? hub : "${hub}-${role}"]]))) == 0
+    error_message = "An identity of the cluster's own is called so: no hub is cluster, nodes, deployer or planner."
   }
 }
 
@@ -198,6 +207,7 @@ variable "ci" {
     deploy_subjects  = optional(list(string), [])
     plan_subjects    = optional(list(string), [])
     state_account_id = optional(string)
+    state_container  = optional(string, "terraform")
   })
   default = {}
   validation {

@@ -3,7 +3,7 @@ locals {
   identities = merge([for hub, it in var.hubs : { for role, r in it.roles : "${hub}/${role}" => {
     hub             = hub
     role            = role
-    namespace       = coalesce(it.namespace, hub)
+    namespace       = hub
     service_account = coalesce(r.service_account, "${role}-sa")
     requester_pays  = r.requester_pays
     # The user's is called CLUSTER-HUB. At most 30 characters; what is cut off is told apart by a hash.
@@ -11,13 +11,14 @@ locals {
     : "${substr("${var.name}-${hub}-${role}", 0, 23)}-${substr(sha1("${hub}/${role}"), 0, 6)}")
   } }]...)
 
+  # Of foreign buckets only what is asked for: mostly their owner is somebody else, who grants it there.
   grants = merge(flatten([for hub, it in var.hubs : [for role, r in it.roles : [for mode, named in { read = r.read, write = r.write } : {
     for bucket in named : "${hub}/${role} ${mode} ${bucket}" => {
       identity = "${hub}/${role}"
       own      = contains(keys(it.buckets), bucket) ? "${hub}/${bucket}" : startswith(bucket, "gs://") ? null : bucket
       foreign  = startswith(bucket, "gs://") ? trimprefix(bucket, "gs://") : null
       role     = mode == "write" ? "roles/storage.objectUser" : "roles/storage.objectViewer"
-    }
+    } if r.grant || !startswith(bucket, "gs://")
   }]]])...)
 
   subjects = { deployer = var.ci.deploy_subjects, planner = var.ci.plan_subjects }
@@ -106,7 +107,8 @@ resource "google_project_iam_member" "planner" {
     "roles/iam.workloadIdentityPoolViewer",
     "roles/logging.viewer",
     "roles/monitoring.viewer",
-    "roles/serviceusage.serviceUsageViewer",
+    # To see what is switched on, and to ask in the name of this project, as the provider does.
+    "roles/serviceusage.serviceUsageConsumer",
     "roles/storage.bucketViewer",
   ])
 
@@ -115,12 +117,41 @@ resource "google_project_iam_member" "planner" {
   member  = google_service_account.ci["planner"].member
 }
 
+# A budget of one project only may be read by who may read that project's budgets; the billing account stays closed.
+resource "google_project_iam_custom_role" "planner" {
+  count = var.budget == null ? 0 : 1
+
+  project     = var.project
+  role_id     = "${replace(var.name, "-", "_")}_planner"
+  title       = "Planner of ${var.name}"
+  permissions = ["billing.resourcebudgets.read", "resourcemanager.projects.get"]
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_project_iam_member" "planner_budget" {
+  count = var.budget == null ? 0 : 1
+
+  project = var.project
+  role    = google_project_iam_custom_role.planner[0].name
+  member  = google_service_account.ci["planner"].member
+}
+
+# Of the states the cluster's own only: others' know others' secrets.
 resource "google_storage_bucket_iam_member" "planner_state" {
   count = var.ci.state_bucket == null ? 0 : 1
 
   bucket = var.ci.state_bucket
   role   = "roles/storage.objectViewer"
   member = google_service_account.ci["planner"].member
+
+  condition {
+    title = "state-of-${var.name}"
+    expression = join(" || ", [
+      "resource.name.startsWith(\"projects/_/buckets/${var.ci.state_bucket}/objects/clusters/${var.name}/\")",
+      "api.getAttribute(\"storage.googleapis.com/objectListPrefix\", \"\").startsWith(\"clusters/${var.name}/\")",
+    ])
+  }
 }
 
 resource "google_iam_workload_identity_pool" "ci" {

@@ -135,9 +135,8 @@ variable "home_storage" {
 }
 
 variable "hubs" {
-  description = "What each hub needs of the cloud: its own buckets, and an identity for each role of its pods. Reads and writes name a bucket of the hub, another hub's as HUB/BUCKET, or a foreign one as gs://NAME."
+  description = "What each hub needs of the cloud: its own buckets, and an identity for each role of its pods. Reads and writes name a bucket of the hub, another hub's as HUB/BUCKET, or a foreign one as gs://NAME, which its owner grants, or with grant this Terraform, where you may say who reads it. With requester_pays this project may be charged for what is read: programs name it with each request."
   type = map(object({
-    namespace = optional(string)
     buckets = optional(map(object({
       name              = optional(string)
       delete_after_days = optional(number)
@@ -149,6 +148,7 @@ variable "hubs" {
       read            = optional(list(string), [])
       write           = optional(list(string), [])
       requester_pays  = optional(bool, false)
+      grant           = optional(bool, false)
     })), {})
   }))
   default = {}
@@ -164,6 +164,19 @@ variable "hubs" {
     condition = (length(flatten([for it in values(var.hubs) : keys(it.roles)]))
     == length(distinct(flatten([for hub, it in var.hubs : [for role in keys(it.roles) : role == "user" ? hub : "${hub}-${role}"]]))))
     error_message = "Two identities would have one name: call a hub or a role otherwise."
+  }
+  validation {
+    condition     = alltrue(flatten([for it in values(var.hubs) : [for role, r in it.roles : !contains(["user", "admin"], role) || r.service_account == null]]))
+    error_message = "The chart knows user and admin as user-sa and admin-sa: give a service account to other roles only."
+  }
+  validation {
+    condition = length(setintersection(["nodes", "deployer", "planner"],
+    flatten([for hub, it in var.hubs : [for role in keys(it.roles) : role == "user" ? hub : "${hub}-${role}"]]))) == 0
+    error_message = "An account of the cluster's own is called so: no hub is nodes, deployer or planner."
+  }
+  validation {
+    condition     = alltrue(flatten([for hub, it in var.hubs : [for role in keys(it.roles) : length("${var.name}-${hub}${role == "user" ? "" : "-${role}"}") >= 6]]))
+    error_message = "Google wants at least 6 characters in an account's name, which is CLUSTER-HUB: call the hub otherwise."
   }
 }
 
@@ -189,6 +202,10 @@ variable "ci" {
   validation {
     condition     = alltrue([for subject in concat(var.ci.deploy_subjects, var.ci.plan_subjects) : !strcontains(subject, "*") && !strcontains(subject, "'")])
     error_message = "Subjects are whole: a wildcard would let other repositories in."
+  }
+  validation {
+    condition     = !var.ci.key || length(var.ci.plan_subjects) == 0
+    error_message = "The state would hold the deployer's key, and planners read the state: key or plan_subjects, not both."
   }
 }
 

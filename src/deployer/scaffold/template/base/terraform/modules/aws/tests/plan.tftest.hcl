@@ -50,7 +50,7 @@ variables {
         api  = { service_account = "api", read = ["kept"] }
       }
     }
-    sand = { namespace = "sand-hub", buckets = { shared = {} } }
+    sand = { buckets = { shared = {} } }
   }
   ci = {
     deploy_subjects = ["repo:our-org/hubs:ref:refs/heads/main"]
@@ -241,6 +241,17 @@ run "identities" {
     error_message = "The deployer may more than find its cluster."
   }
   assert {
+    condition = length(setsubtract(["eks:Describe*", "eks:List*", "dlm:Get*", "budgets:ViewBudget"],
+    flatten([for statement in jsondecode(aws_iam_role_policy.planner[0].policy).Statement : statement.Action]))) == 0
+    error_message = "The planner cannot look at all that there is."
+  }
+  assert {
+    condition = alltrue(flatten([for statement in jsondecode(aws_iam_role_policy.planner[0].policy).Statement : [
+      for action in statement.Action : can(regex(":(Describe|Get|List|View)", action)) && !startswith(action, "s3:GetObject")
+    ]]))
+    error_message = "The planner does more than read, or reads what is in buckets."
+  }
+  assert {
     condition     = length(aws_iam_access_key.deployer) == 0 && keys(aws_eks_access_entry.deployer) == ["oidc"]
     error_message = "There is a key that nobody asked for."
   }
@@ -273,6 +284,33 @@ run "a_key_that_was_asked_for" {
     condition     = length(aws_iam_access_key.deployer) == 1 && keys(aws_eks_access_entry.deployer) == ["key"]
     error_message = "The key opens nothing."
   }
+}
+
+run "a_hub_that_is_called_as_something_of_the_clusters_own" {
+  command = plan
+
+  variables {
+    hubs = { ebs = { roles = { user = {} } } }
+  }
+  expect_failures = [var.hubs]
+}
+
+run "a_service_account_that_the_chart_does_not_have" {
+  command = plan
+
+  variables {
+    hubs = { ocean = { roles = { user = { service_account = "somebody" } } } }
+  }
+  expect_failures = [var.hubs]
+}
+
+run "a_key_in_a_state_that_planners_read" {
+  command = plan
+
+  variables {
+    ci = { key = true, plan_subjects = ["repo:our-org/hubs:pull_request"] }
+  }
+  expect_failures = [var.ci]
 }
 
 run "a_bucket_that_is_not_there" {

@@ -13,7 +13,15 @@ mock_provider "azurerm" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/reef/providers/Microsoft.Network/natGateways/reef" }
   }
   mock_resource "azurerm_public_ip" {
-    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/reef/providers/Microsoft.Network/publicIPAddresses/reef-nat-0" }
+    defaults = {
+      id         = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/reef/providers/Microsoft.Network/publicIPAddresses/reef-nat-0"
+      ip_address = "203.0.113.30"
+    }
+  }
+  mock_resource "azurerm_role_definition" {
+    defaults = {
+      role_definition_resource_id = "/subscriptions/00000000-0000-0000-0000-000000000001/providers/Microsoft.Authorization/roleDefinitions/00000000-0000-0000-0000-00000000000e"
+    }
   }
   mock_resource "azurerm_kubernetes_cluster" {
     defaults = {
@@ -72,11 +80,11 @@ variables {
     ocean = {
       buckets = { scratch = { delete_after_days = 7 }, kept = { archive_days = 90 } }
       roles = {
-        user = { write = ["scratch"], read = ["sand/shared"] }
+        user = { write = ["scratch"], read = ["sand/shared", "/subscriptions/s/containers/foreign"] }
         api  = { service_account = "api", read = ["kept"] }
       }
     }
-    sand = { namespace = "sand-hub", buckets = { shared = {} } }
+    sand = { buckets = { shared = {} } }
   }
   ci = {
     deploy_subjects  = ["repo:our-org/hubs:ref:refs/heads/main"]
@@ -120,10 +128,6 @@ run "cluster" {
   command = plan
 
   assert {
-    condition     = [for lock in azurerm_management_lock.cluster : lock.lock_level] == ["CanNotDelete"]
-    error_message = "The cluster can be deleted."
-  }
-  assert {
     condition     = azurerm_kubernetes_cluster.this.network_profile[0].network_policy == "cilium" && azurerm_kubernetes_cluster.this.network_profile[0].outbound_type == "userAssignedNATGateway"
     error_message = "Network policies are not enforced, or nodes leave by addresses that change."
   }
@@ -136,11 +140,11 @@ run "cluster" {
     error_message = "There is a kubeconfig that works by itself."
   }
   assert {
-    condition     = azurerm_kubernetes_cluster.this.api_server_access_profile[0].authorized_ip_ranges == toset(["203.0.113.0/24"])
-    error_message = "Others than the office reach the API."
+    condition     = azurerm_kubernetes_cluster.this.api_server_access_profile[0].authorized_ip_ranges == toset(["203.0.113.0/24", "203.0.113.30/32"])
+    error_message = "Others than the office and the cluster's own nodes reach the API, or the nodes do not."
   }
   assert {
-    condition     = azurerm_kubernetes_cluster.this.automatic_upgrade_channel == "patch" && azurerm_kubernetes_cluster.this.kubernetes_version == "1.34"
+    condition     = azurerm_kubernetes_cluster.this.automatic_upgrade_channel == "patch" && azurerm_kubernetes_cluster.this.kubernetes_version == "1.35"
     error_message = "The version is not pinned."
   }
   assert {
@@ -156,7 +160,7 @@ run "without_protection" {
     deletion_protection = false
   }
   assert {
-    condition     = length(azurerm_management_lock.cluster) + length(azurerm_management_lock.homes) + length(azurerm_management_lock.disks) == 0
+    condition     = length(azurerm_management_lock.homes) + length(azurerm_management_lock.disks) == 0
     error_message = "The locks stay."
   }
 }
@@ -181,7 +185,7 @@ run "storage" {
     error_message = "A disk has no snapshots."
   }
   assert {
-    condition     = azurerm_management_lock.homes["homes"].lock_level == "CanNotDelete" && azurerm_management_lock.disks["old"].lock_level == "CanNotDelete"
+    condition     = [for lock in concat(values(azurerm_management_lock.homes), values(azurerm_management_lock.disks)) : lock.lock_level] == ["CanNotDelete", "CanNotDelete"]
     error_message = "Home directories can be deleted."
   }
 }
@@ -240,6 +244,57 @@ run "identities" {
     condition     = toset(keys(azurerm_role_assignment.deployer)) == toset(["Azure Kubernetes Service Cluster User Role", "Azure Kubernetes Service RBAC Cluster Admin"])
     error_message = "The deployer may more than log in to the cluster."
   }
+  assert {
+    condition     = { for key, it in azurerm_role_assignment.planner : key => it.role_definition_name } == { here = "Reader", cluster = "Azure Kubernetes Service Cluster User Role", snapshots = "Reader" }
+    error_message = "The planner cannot look at all that there is, or may more."
+  }
+  assert {
+    condition     = alltrue([for action in azurerm_role_definition.planner.permissions[0].actions : endswith(action, "/read")]) && contains(azurerm_role_definition.planner.permissions[0].actions, "Microsoft.Resources/subscriptions/providers/read")
+    error_message = "The planner does more than read, or cannot see which services are registered."
+  }
+  assert {
+    condition     = endswith(azurerm_role_assignment.planner_state[0].scope, "/storageAccounts/ourstate/blobServices/default/containers/terraform") && strcontains(azurerm_role_assignment.planner_state[0].condition, "'clusters/reef.tfstate'")
+    error_message = "The planner reads other clusters' states."
+  }
+}
+
+run "foreign_storage_that_is_ours_to_grant" {
+  command = plan
+
+  variables {
+    hubs = { ocean = { roles = { user = { read = ["/subscriptions/s/containers/foreign"], grant = true } } } }
+  }
+  assert {
+    condition     = [for it in azurerm_role_assignment.hubs : it.scope] == ["/subscriptions/s/containers/foreign"]
+    error_message = "What was asked for is not granted."
+  }
+}
+
+run "a_hub_that_is_called_as_something_of_the_clusters_own" {
+  command = plan
+
+  variables {
+    hubs = { nodes = { roles = { user = {} } } }
+  }
+  expect_failures = [var.hubs]
+}
+
+run "a_service_account_that_the_chart_does_not_have" {
+  command = plan
+
+  variables {
+    hubs = { ocean = { roles = { user = { service_account = "somebody" } } } }
+  }
+  expect_failures = [var.hubs]
+}
+
+run "a_name_that_azure_does_not_take" {
+  command = plan
+
+  variables {
+    name = "sea"
+  }
+  expect_failures = [var.name]
 }
 
 run "with_little" {

@@ -35,7 +35,7 @@ variables {
         api  = { service_account = "api", read = ["kept"] }
       }
     }
-    sand = { namespace = "sand-hub", buckets = { shared = {} } }
+    sand = { buckets = { shared = {} } }
   }
   ci = {
     deploy_subjects = ["repo:our-org/hubs:ref:refs/heads/main"]
@@ -191,16 +191,23 @@ run "identities" {
   }
   assert {
     condition = { for key, it in google_storage_bucket_iam_member.hubs : key => it.role } == {
-      "ocean/user write scratch"          = "roles/storage.objectUser"
-      "ocean/user read gs://foreign-data" = "roles/storage.objectViewer"
-      "ocean/user read sand/shared"       = "roles/storage.objectViewer"
-      "ocean/api read kept"               = "roles/storage.objectViewer"
+      "ocean/user write scratch"    = "roles/storage.objectUser"
+      "ocean/user read sand/shared" = "roles/storage.objectViewer"
+      "ocean/api read kept"         = "roles/storage.objectViewer"
     }
     error_message = "Somebody may more, or less, than was said."
   }
   assert {
-    condition     = google_storage_bucket_iam_member.hubs["ocean/user read gs://foreign-data"].bucket == "foreign-data"
-    error_message = "A foreign bucket is not found by its name."
+    condition     = contains(keys(google_project_iam_member.planner), "roles/serviceusage.serviceUsageConsumer")
+    error_message = "The planner cannot ask in the name of the project."
+  }
+  assert {
+    condition     = [for role in google_project_iam_custom_role.planner : toset(role.permissions)] == [toset(["billing.resourcebudgets.read", "resourcemanager.projects.get"])]
+    error_message = "The planner cannot read the budget, or may more."
+  }
+  assert {
+    condition     = strcontains(google_storage_bucket_iam_member.planner_state[0].condition[0].expression, "projects/_/buckets/our-state/objects/clusters/reef/")
+    error_message = "The planner reads other clusters' states."
   }
   assert {
     condition     = toset(keys(google_project_iam_member.requester_pays)) == toset(["ocean/user"])
@@ -248,6 +255,55 @@ run "a_bucket_that_is_not_there" {
     hubs = { ocean = { buckets = { scratch = {} }, roles = { user = { write = ["scrach"] } } } }
   }
   expect_failures = [var.hubs]
+}
+
+run "a_foreign_bucket_that_is_ours_to_grant" {
+  command = plan
+
+  variables {
+    hubs = { ocean = { roles = { user = { read = ["gs://our-data"], grant = true } } } }
+  }
+  assert {
+    condition     = [for it in google_storage_bucket_iam_member.hubs : it.bucket] == ["our-data"]
+    error_message = "What was asked for is not granted."
+  }
+}
+
+run "a_hub_that_is_called_as_something_of_the_clusters_own" {
+  command = plan
+
+  variables {
+    hubs = { planner = { roles = { user = {} } } }
+  }
+  expect_failures = [var.hubs]
+}
+
+run "a_service_account_that_the_chart_does_not_have" {
+  command = plan
+
+  variables {
+    hubs = { ocean = { roles = { user = { service_account = "somebody" } } } }
+  }
+  expect_failures = [var.hubs]
+}
+
+run "an_account_whose_name_is_too_short" {
+  command = plan
+
+  variables {
+    name = "sea"
+    hubs = { a = { roles = { user = {} } } }
+  }
+  expect_failures = [var.hubs]
+}
+
+run "a_key_in_a_state_that_planners_read" {
+  command = plan
+
+  variables {
+    ci = { key = true, plan_subjects = ["repo:our-org/hubs:pull_request"] }
+  }
+  expect_failures = [var.ci]
 }
 
 run "two_identities_of_one_name" {
