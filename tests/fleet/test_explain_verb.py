@@ -44,6 +44,14 @@ def test_one_key(world: World) -> None:
     )
 
 
+def test_a_second_document_is_said_not_to_be_looked_at(world: World) -> None:
+    path = f"{REEF}/ocean.values.yaml"
+    world.write(path, "jupyterhub: {cull: {enabled: false}}\n---\njupyterhub: {cull: {enabled: true}}\n")
+    said = world.run("explain", "reef/ocean", "jupyterhub.cull.enabled")
+    assert f"{path}:1: false (wins)" in said.out
+    assert said.err == f"{path}:3: a second document is not looked at: Helm 3 ignores it, Helm 4 merges it\n"
+
+
 def test_all_keys(world: World) -> None:
     said = world.run("explain", "reef/ocean")
     assert said.out.splitlines() == [

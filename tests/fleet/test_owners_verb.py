@@ -174,6 +174,7 @@ SINGLE, KS = "jupyterhub.singleuser", "kubespawner_override"
 SMALL = "{display_name: Small, slug: small, kubespawner_override: {mem_limit: 1G}}"
 POWER = "extra_pod_config: {hostNetwork: true}"
 LARGE = f"{{display_name: Large, slug: large, kubespawner_override: {{mem_limit: 4G, {POWER}}}}}"
+PROFILE = "profileList[0]"
 OF_LARGE = f"{KS}.extra_pod_config.hostNetwork"
 SERVERS = "    allowNamedServers: true\n"
 CHOICE = f"{{choices: {{c: {{{KS}: {{uid: 0}}}}}}}}"
@@ -204,6 +205,8 @@ POWERS_OF_A_PROFILE = "service_account privileged volumes extra_pod_config envir
         ("carol", swap(OCEAN, ("/lab", "/lab\n    extraFiles: {a: {mountPath: /a}}"))),
         ("carol", swap(OCEAN, ("display_name: Small", "display_name: Tiny"))),
         ("carol", swap(OCEAN, ("/lab", "/lab\n    nodeSelector: {a.b/c: x}"))),
+        ("ada", swap(OCEAN, ("display_name: Small", "display_name: 'Small & \"fast\"', description: 1 > 0"))),
+        ("carol", swap(OCEAN, ("display_name: Small", "display_name: <b>Small</b>"))),  # named, so it may be HTML
         ("engineer", swap(OCEAN, ("true", "false"))),
         ("engineer", remove(CLUSTER)),
     ],
@@ -249,6 +252,15 @@ def test_what_is_within(world: World, author: str, edit: Edit) -> None:
             [f"profileList[0].{OF_LARGE}", f"profileList[1].{OF_LARGE}"],
         ),
         ("carol", profiles(LARGE), ["profileList", f"profileList[0].{KS}.mem_limit", "profileList[0].slug"]),
+        # The form of profiles shows texts without escaping them: a script there is each user's who opens it.
+        ("ada", swap(OCEAN, ("display_name: Small", "display_name: <script>x</script>")), [f"{PROFILE}.display_name"]),
+        ("ada", swap(OCEAN, ("slug: small", "slug: small, description: a <img>")), [f"{PROFILE}.description"]),
+        ("ada", swap(OCEAN, ("slug: small", "slug: 's\" onclick=x y=\"'")), [f"{PROFILE}.slug"]),
+        (
+            "ada",
+            swap(OCEAN, ("slug: small", "slug: small, profile_options: {'<b>': {choices: {c: {display_name: C}}}}")),
+            [f"{PROFILE}.profile_options.<b>.choices.c.display_name"],
+        ),
         # Of hub.config section and setting must be named, not the section alone.
         ("carol", swap(OCEAN, ("[ada]", "[carol]")), ["hub.config.Authenticator.admin_users"]),
         # What stands above a key that is given, and what null takes away.
@@ -330,6 +342,9 @@ def _whole(key: str) -> str:
         (write("tools/x.py", "x\n"), "tools/x.py", "does not know"),
         (swap(OCEAN, ("    defaultUrl: /lab", "    defaultUrl: /lab\n    defaultUrl: /x")), OCEAN, "stands twice"),
         (write(OCEAN, "a: [\n"), OCEAN, "cannot be read: not YAML"),
+        # Helm 3 ignores a second document, Helm 4 merges it over the first.
+        (more(OCEAN, "---\njupyterhub: {hub: {extraConfig: {z: evil}}}\n"), OCEAN, "a document after the first"),
+        (more(COMMON, "---\njupyterhub: {singleuser: {defaultUrl: /x}}\n"), COMMON, "a document after the first"),
         (write(CLUSTER, "a: [\n"), CLUSTER, "cannot be read: not YAML"),
     ],
 )
@@ -520,6 +535,25 @@ def test_codeowners_are_written_and_checked(world: World) -> None:
     assert world.run("owners", "--check").err.startswith("deployer: .github/CODEOWNERS: is not what")
     assert world.run("owners", "--write").code == 0
     assert (world.root / ".github/CODEOWNERS").read_text() == text
+
+
+def test_no_line_of_codeowners_stands_after_ours(world: World) -> None:
+    assert world.run("owners", "--write").code == 0
+    file = world.root / ".github/CODEOWNERS"
+    text = file.read_text()
+    world.write(".github/CODEOWNERS", f"{text}\n# Nobody reads on here.\n")
+    assert world.run("owners", "--check").code == 0
+    for line in ("* @mallory", f"/{OCEAN}", "  /.github/workflows/ @mallory"):
+        world.write(".github/CODEOWNERS", f"{text}\n# Mine:\n{line}\n")
+        number = text.count("\n") + 3
+        said = world.run("owners", "--check")
+        assert said.code == 1
+        assert said.err.startswith(f"deployer: .github/CODEOWNERS:{number}: this line stands after")
+        found = f".github/CODEOWNERS:{number}: it wins over those of owners [codeowners-overridden]"
+        assert found in world.run("validate").out
+        assert world.run("owners", "--write").code == 0
+        assert file.read_text() == f"\n# Mine:\n{line}\n{text}"
+        assert world.run("owners", "--check").code == 0
 
 
 def test_odd_names_in_codeowners(world: World) -> None:

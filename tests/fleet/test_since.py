@@ -117,6 +117,10 @@ def world(
     return InProcess(template, tmp_path / "fleet", capsys)
 
 
+def _text(world: World, file: str) -> str:
+    return (world.root / REEF / file).read_text()
+
+
 # Edits: each takes the world
 
 Edit = Callable[[World], object]
@@ -373,6 +377,15 @@ REASONS: dict[str, tuple[Edit, str, str]] = {
                World.commit,
                entry("coral", put("helm_chart_values_files", to=["coral.values.yaml", "plain.yaml"]))),
         "reef/coral", f"values ← {REEF}/cluster.yaml: b 1 → 2",
+    ),
+    # Helm 3 ignores it, Helm 4 merges it.
+    "a later document of values": (
+        lambda world: world.write(f"{REEF}/ocean.values.yaml", f"{_text(world, 'ocean.values.yaml')}\n---\nx: 1\n"),
+        "reef/ocean", f"values ← {REEF}/ocean.values.yaml: a later document, which Helm 4 reads",
+    ),
+    "a later document of a chart's defaults": (
+        lambda world: world.write(f"{CHARTS}/basehub/values.yaml", "jupyterhub: {cull: {enabled: true}}\n---\nx: 1\n"),
+        "reef/ocean", f"chart ← {CHARTS}/basehub/values.yaml: a later document, which Helm 4 reads",
     ),
     "a secret is masked": (
         write(f"{REEF}/ocean.values.yaml", "hub: {client_secret: hunter2}"), "reef/ocean",

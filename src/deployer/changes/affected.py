@@ -182,6 +182,8 @@ class Affected:
         """Of two sides that differ, of which one may not be there."""
         part = new or old
         assert part is not None  # noqa: S101 - for the type checker: one of the two is there
+        if part.later:
+            return self._reason(release, part.rule, part.file, "a later document, which Helm 4 reads")
         if old is None or new is None:
             return self._reason(release, part.rule, part.file, "added" if old is None else "removed")
         if old.opaque or new.opaque:
@@ -213,7 +215,7 @@ class Affected:
 
 def _cut(inputs: Inputs) -> list[str]:
     """Into which runs encrypted files cut a release's values."""
-    values = [part for part in inputs.parts.values() if part.rule is Rule.VALUES]
+    values = [part for part in inputs.parts.values() if part.rule is Rule.VALUES and not part.later]
     return [part.file if is_encrypted(part.file) else "" for part in values]
 
 

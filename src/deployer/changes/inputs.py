@@ -26,15 +26,15 @@ from deployer.fleet.ignore import Ignore
 from deployer.fleet.listed import check_values_files
 from deployer.fleet.repository import Fleet, Release, cluster_file, is_encrypted
 from deployer.fleet.tree import files_below
-from deployer.fleet.values import Values, merge, read_values
+from deployer.fleet.values import Values, merge, read_with_later
 
 # What Helm itself parses, in a chart and in those that are vendored below it.
 _PARSED = re.compile(r"(charts/[^/]+/)*(Chart\.yaml|Chart\.lock|requirements\.yaml|requirements\.lock|values\.ya?ml)")
 _UNREAD = frozenset({"README.md", IGNORE_FILE})
 _NO_INPUTS = frozenset({"at", "silence", "owners"})  # where an entry stands, and what makes no hub another
 _COMPUTING = (".jsonnet", ".libsonnet")
-# Of a lock file: when it was written says nothing about what it locks.
 MISSING = "missing"  # the content of a file that is not there
+# Of a lock file: when it was written says nothing about what it locks.
 _LOCK_NOISE = frozenset({"generated"})
 
 
@@ -49,6 +49,7 @@ class Part:
     file: str
     content: Any
     opaque: bool = False
+    later: bool = False  # it is what stands after the file's first document: Helm 3 ignores it, Helm 4 merges it
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,9 @@ class InputReader:
             plain = self._is_plain(run[0])
             content: Any = merge(self.layer(release, path) for path in run) if plain else self._bytes(run[0])
             yield f"values:{number}", Part(Rule.VALUES, run[-1], content, opaque=not plain)
+            for path in run if plain else ():
+                if later := self._later(path):
+                    yield f"later:{path}", Part(Rule.VALUES, path, digest(later), opaque=True, later=True)
 
     def _runs(self, release: Release) -> Iterator[list[str]]:
         for plain, paths in [(plain, list(paths)) for plain, paths in groupby(release.values_files, self._is_plain)]:
@@ -154,8 +158,14 @@ class InputReader:
         """
         if path.endswith(".jsonnet"):
             return self._evaluated(release, path)
-        found: Values = self._once(("values", path), lambda: read_values(self.fleet.tree, path))
+        return self._read(path)[0]
+
+    def _read(self, path: str) -> tuple[Values, str]:
+        found: tuple[Values, str] = self._once(("values", path), lambda: read_with_later(self.fleet.tree, path))
         return found
+
+    def _later(self, path: str) -> str:
+        return "" if path.endswith(".jsonnet") else self._read(path)[1]
 
     def _evaluated(self, release: Release, path: str) -> Values:
         ext_vars = self.fleet.ext_vars(release)
@@ -199,8 +209,10 @@ class InputReader:
             if inner in unread or ignore.ignores(inner):
                 continue
             parsed = _PARSED.fullmatch(inner) is not None
-            content = self._parsed(path) if parsed else self._bytes(path)
+            content, later = self._parsed(path) if parsed else (self._bytes(path), "")
             yield f"chart:{path}", Part(Rule.CHART, path, content, opaque=not parsed)
+            if later:
+                yield f"later:{path}", Part(Rule.CHART, path, digest(later), opaque=True, later=True)
 
     def _computing(self, folder: str) -> frozenset[str]:
         """Files of a chart that only compute its values: what they say counts, once it is computed."""
@@ -208,17 +220,19 @@ class InputReader:
         read = jsonnet.imports(self.fleet.tree, path) if path else ()
         return frozenset(file for file in read if file.startswith(f"{folder}/") and file.endswith(_COMPUTING))
 
-    def _parsed(self, path: str) -> Any:
-        data = load(self.fleet.tree.read(path), path).data
+    def _parsed(self, path: str) -> tuple[Any, str]:
+        """What a file says, and what stands after its first document."""
+        document = load(self.fleet.tree.read(path), path)
+        data = document.data
         if path.endswith(".lock") and isinstance(data, dict):
-            return {key: value for key, value in data.items() if key not in _LOCK_NOISE}
-        return data
+            data = {key: value for key, value in data.items() if key not in _LOCK_NOISE}
+        return data, document.later
 
     # Files
 
     def _override(self, path: str) -> Part:
         opaque = not self._is_plain(path)
-        return Part(Rule.OVERRIDE, path, self._bytes(path) if opaque else self._parsed(path), opaque=opaque)
+        return Part(Rule.OVERRIDE, path, self._bytes(path) if opaque else self._parsed(path)[0], opaque=opaque)
 
     def _everything(self) -> list[str]:
         patterns = self.fleet.settings.rebuild_all_on

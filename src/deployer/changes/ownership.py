@@ -18,9 +18,11 @@ from deployer.errors import DeployerError, FleetError, Place, flattened
 from deployer.fleet.effective import look
 from deployer.fleet.helm_yaml import Path, decode, locate
 from deployer.fleet.ids import ReleaseId
-from deployer.fleet.owners import Right, gives, in_terms_of, maintainers_of, rights_of, unnamed
+from deployer.fleet.owners import Right, gives, in_terms_of, maintainers_of, names_html, rights_of, shows_html, unnamed
 from deployer.fleet.repository import Fleet, Release, cluster_file, is_encrypted
 from deployer.fleet.tree import Differing
+
+_LATER = "a document after the first, which Helm 3 ignores and Helm 4 merges over the values, differs"
 
 
 class Author(NamedTuple):
@@ -154,7 +156,7 @@ class _Judge:
             if part is None or (part.rule is Rule.VALUES and not part.opaque):
                 continue
             if one is None or other is None or one.opaque is not other.opaque or not same(one.content, other.content):
-                what = "an input that is no value of its own differs"
+                what = _LATER if part.later else "an input that is no value of its own differs"
                 yield self._outside(Place(part.file), what, "only maintainers may change it", release=release.id)
 
 
@@ -209,27 +211,31 @@ class _ValuesOf:
 
     def _judged(self, leaf: Leaf, note: str) -> Judgement:
         key = _shown(leaf.path)
-        names = self._who_may(leaf.path)
-        why = next(filter(None, (self._why_not(author, leaf.path) for author in self.whole.authors)), "")
+        names = self._who_may(leaf)
+        why = next(filter(None, (self._why_not(author, leaf) for author in self.whole.authors)), "")
         change = KeyChange(tuple(map(_part, leaf.path)), leaf.before, leaf.after)
         return Judgement(self._place(leaf), f"{change}{note}", why, names, self.release.id, key)
 
-    def _who_may(self, path: Path) -> tuple[str, ...]:
-        who = {name for right in self.rights if self._lets(right, path) for name in right.who}
+    def _who_may(self, leaf: Leaf) -> tuple[str, ...]:
+        who = {name for right in self.rights if self._lets(right, leaf) for name in right.who}
         return tuple(sorted({*who, *self.whole.above}))
 
-    def _lets(self, right: Right, path: Path) -> bool:
-        terms = in_terms_of(self.below, path)
-        return any(gives(right.key, term) and not unnamed(right.key, term) for term in terms)
+    def _lets(self, right: Right, leaf: Leaf) -> bool:
+        terms = in_terms_of(self.below, leaf.path)
+        html = shows_html(leaf.path, leaf.after) and not names_html(right.key)
+        return not html and any(gives(right.key, term) and not unnamed(right.key, term) for term in terms)
 
-    def _why_not(self, author: Author, path: Path) -> str:
+    def _why_not(self, author: Author, leaf: Leaf) -> str:
+        path = leaf.path
         own = [right for right in self.rights if author.is_among(right.who)]
-        if author.is_among(self.whole.above) or any(self._lets(right, path) for right in own):
+        if author.is_among(self.whole.above) or any(self._lets(right, leaf) for right in own):
             return ""
         if not own:
             return f"{author.name} owns nothing of {self.release.id}"
         for right in own:
             for term in in_terms_of(self.below, path):
+                if gives(right.key, term) and not unnamed(right.key, term):
+                    return f"it is HTML to users' browsers, which {'.'.join(right.key)} does not give"
                 if gives(right.key, term):
                     part = _part(unnamed(right.key, term))
                     return f"{part} is no part of what {'.'.join(right.key)} gives: it must be named in owners itself"

@@ -45,6 +45,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
         _print_json(str(release), found)
     else:
         print("\n".join(lines))
+    for place in provenance.later_documents:
+        print(f"{place}: a second document is not looked at: Helm 3 ignores it, Helm 4 merges it", file=sys.stderr)
     return EXIT_OK
 
 

@@ -145,6 +145,9 @@ def _codeowners(context: Context, *, write: bool) -> int:
     if wanted == text:
         return EXIT_OK
     if not write:
+        if line := codeowners.line_after(text):
+            message = "this line stands after those that follow from `owners`, and wins over them"
+            raise DeployerError(message, Place(codeowners.FILE, line), _WRITE)
         raise DeployerError("is not what `owners` in the fleet say", place, _WRITE)
     try:
         file.parent.mkdir(exist_ok=True)

@@ -38,15 +38,24 @@ def section(fleet: Fleet) -> str:
 
 
 def as_it_should_be(text: str, fleet: Fleet) -> str:
-    """The whole file: all that is not ours as it is, and our section in its place, or else at the end.
+    """The whole file: all that is not ours as it is, and our section in its place, or at the end where lines follow it.
 
     :raises FleetError: as :func:`section`.
     """
     made = section(fleet) if wanted(fleet) else ""
-    if _SECTION.search(text):
+    if _SECTION.search(text) and not (made and line_after(text)):
         return _SECTION.sub(lambda _: made, text, count=1)
-    before = text if not text or text.endswith("\n") else f"{text}\n"
-    return before + made
+    before = _SECTION.sub("", text)
+    return (before if not before or before.endswith("\n") else f"{before}\n") + made
+
+
+def line_after(text: str) -> int:
+    """The first line after our section that names owners, or takes them away; 0 for none. It would win over ours."""
+    found = _SECTION.search(text)
+    if found is None:
+        return 0
+    rest = enumerate(text[found.end() :].split("\n"), text.count("\n", 0, found.end()) + 1)
+    return next((number for number, line in rest if line.strip() and not line.lstrip().startswith("#")), 0)
 
 
 def _owned(fleet: Fleet) -> Iterator[tuple[str, frozenset[str]]]:

@@ -88,6 +88,13 @@ _STRUCTURE = (
         "Name staging hubs of the same cluster.",
     ),
     Rule("missing-file", _E, "a file that is named is not there", "Helm would refuse.", "Add it, or take it out."),
+    Rule(
+        "several-documents",
+        _E,
+        "a file has more than one YAML document",
+        "Helm 3 ignores all but the first; Helm 4 merges the later ones of values files over it.",
+        "Make one document of them, or take the later ones out.",
+    ),
     Rule("chart", _E, "a chart is not there, or cannot be used", "Helm would refuse.", "Name a chart of the fleet."),
     Rule(
         "ext-vars",
@@ -154,6 +161,14 @@ _STRUCTURE = (
         ".github/CODEOWNERS is not what owners say",
         "GitHub asks the wrong people for a review, or nobody.",
         "Run: deployer owners --write",
+        may_be_silenced=True,
+    ),
+    Rule(
+        "codeowners-overridden",
+        _E,
+        "a line of .github/CODEOWNERS stands after those that follow from owners",
+        "Of several lines that fit a file GitHub takes the last: this one counts instead of theirs.",
+        "Run: deployer owners --write, which puts its own lines last.",
         may_be_silenced=True,
     ),
     Rule(

@@ -6,6 +6,9 @@ through JSON, so keys become strings and ``1.0`` becomes ``1``. The tables in
 ``tests/unit/fleet/test_helm_yaml.py`` were taken from that library.
 
 Stricter than Helm on purpose: a key that stands twice in one map is an error, for one of the two is a mistake.
+
+Only the first document of a file counts. So it is with Helm 3, which never reads a later one; Helm 4 merges those of
+values files over it. What is in them is therefore no value here, but :attr:`Document.later`.
 """
 
 from __future__ import annotations
@@ -39,6 +42,9 @@ _SIGNED_BINARY = re.compile(r"0b([-+][01]+)")  # Go reads the sign behind the pr
 _STRAY_UNDERSCORE = re.compile(r"(?<![0-9])_|_(?![0-9])")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _STARTS_NUMBER = frozenset("+-.0123456789")
+_SEPARATOR = re.compile(r"^(---|\.\.\.(?=\s|\Z))", re.MULTILINE)  # `---x` too: so Helm 4 splits, by lines
+# YAML knows more ends of a line, and so of a comment, than Python's `.` does.
+_EMPTY = re.compile(r"(---|\.\.\.)?\s*(#[^\r\x85\u2028\u2029]*\r?)?")
 _TAG = "tag:yaml.org,2002:"
 _MERGE = _TAG + "merge"
 _TEXT_TAGS = frozenset({_TAG + "str", _TAG + "timestamp"})
@@ -103,6 +109,12 @@ class Document(NamedTuple):
     data: Any
     text: str
     path: str
+    later_at: int = 0  # the first line after the first document that says anything; 0: there is none
+
+    @property
+    def later(self) -> str:
+        """What stands after the first document, from the line on that says something; mostly nothing."""
+        return "\n".join(self.text.split("\n")[self.later_at - 1 :]) if self.later_at else ""
 
     def place(self, key: Path) -> Place:
         """Where the value at ``key`` (or the nearest thing above it) stands. Parses again: only errors need it."""
@@ -115,7 +127,29 @@ def load(raw: bytes, path: str) -> Document:
     :raises FleetError: not UTF-8, not YAML, a key twice, too large, too deep, or exploding aliases; with its line.
     """
     text = decode(raw, path)
-    return Document(_Builder(text, path).build(), text, path)
+    builder = _Builder(text, path)
+    data = builder.build()
+    return Document(data, text, path, _later(text, builder.start))
+
+
+def later_at(raw: bytes, path: str) -> int:
+    """:attr:`Document.later_at` of a file that can be parsed; most need not be for that.
+
+    :raises FleetError: as :func:`load`.
+    """
+    return load(raw, path).later_at if b"\n---" in raw or b"\n..." in raw else 0
+
+
+def _later(text: str, start: int) -> int:
+    """The line after the first document, which starts at ``start``, on which something is said; 0 for none."""
+    if text.find("\n---", start) < 0 and text.find("\n...", start) < 0:
+        return 0
+    separator = _SEPARATOR.search(text, start)
+    if separator is None:
+        return 0
+    first = text.count("\n", 0, separator.start()) + 1
+    rest = enumerate(text[separator.start() :].split("\n"), first)
+    return next((number for number, line in rest if not _EMPTY.fullmatch(line)), 0)
 
 
 def decode(raw: bytes, path: str) -> str:
@@ -162,6 +196,7 @@ class _Builder:
         self.sizes: dict[int, int] = {}  # nodes below an anchored container, by id
         self.nodes = 0
         self.depth = 0
+        self.start = 0  # where the first document starts, after its `---`
         self.next = self._events(text).__next__
 
     def _events(self, text: str) -> Iterator[Any]:
@@ -186,6 +221,7 @@ class _Builder:
             return None
         if start.version not in (None, (1, 1)):
             raise self._error(start, "a %YAML directive other than 1.1, which Helm does not read")
+        self.start = start.end_mark.index
         value = self._value(self.next(), ())
         self.next()  # the document's end: what stands before it must be YAML too
         return value

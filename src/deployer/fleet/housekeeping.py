@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from posixpath import basename
 
 from deployer.errors import DeployerError, Place
 from deployer.fleet.charts import Chart
 from deployer.fleet.findings import Finding, finding
-from deployer.fleet.helm_yaml import load
+from deployer.fleet.helm_yaml import later_at, load
 from deployer.fleet.repository import CLUSTERS, TEMPLATES, Fleet, cluster_folders, cluster_path
 from deployer.fleet.tree import files_below
 
@@ -57,6 +57,20 @@ def _why_open(fleet: Fleet, path: str) -> str:
     if isinstance(data, dict) and isinstance(data.get("sops"), dict):
         return ""
     return "not encrypted: there is no block of sops in it"
+
+
+def documents(fleet: Fleet, paths: Iterable[str]) -> Iterator[Finding]:
+    """Files of more than one document: what a later one says is not looked at, and may count all the same."""
+    for path in sorted(set(paths)):
+        if path.endswith((".yaml", ".yml")) and fleet.tree.is_file(path) and (line := _later(fleet, path)):
+            yield finding("several-documents", Place(path, line), "", "a second document: only the first is looked at")
+
+
+def _later(fleet: Fleet, path: str) -> int:
+    try:
+        return later_at(fleet.tree.read(path), path)
+    except DeployerError:
+        return 0  # said elsewhere
 
 
 def unused(fleet: Fleet, folder: str) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 A key's pattern gives what stands there and all below it. Some things must be named by the pattern itself, for whoever
 may set them can run code as the hub or gain rights: the names in :func:`is_power`, images of other things than users'
-servers, the keys of ``hub``, and the settings in ``hub.config``.
+servers, the keys of ``hub``, the settings in ``hub.config``, and HTML in the texts of profiles.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _PATTERN = re.compile(rf"({_PART.pattern})(\.({_PART.pattern}))*")
 _LOGIN = re.compile(r"[a-z0-9](-?[a-z0-9_]){0,38}(\[bot\])?", re.IGNORECASE | re.ASCII)
 _TEAM = re.compile(r"[a-z0-9](-?[a-z0-9]){0,38}/[a-z0-9_.-]+", re.IGNORECASE | re.ASCII)
 
-# By these, as chart values or KubeSpawner's settings, pods get code, rights or volumes. Without "_", in lower case.
+# By these, as chart values or KubeSpawner's settings, pods get code, rights or volumes, and pages HTML.
+# Without "_", in lower case.
 _POWER_WORDS = """
     extraconfig extrafiles extracontainers initcontainers lifecyclehooks cloudmetadata serviceaccount
     serviceaccountname extrapodconfig extracontainerconfig extrapodspec extravolumes extravolumemounts volumes
@@ -36,7 +37,7 @@ _POWER_WORDS = """
     environment templatepaths existingsecret existingclaim imagepullsecret imagepullsecrets pullsecrets
     annotations labels extraannotations extralabels extraresources extratolerations tolerations
     extranodeaffinity hostnetwork hostpid hostipc runtimeclassname schedulername priorityclassname db ingress
-    proxy rbac custom networktools podnametemplate extraimages
+    proxy rbac custom networktools podnametemplate extraimages templatevars
     """
 _POWERS = frozenset(_POWER_WORDS.split())
 _POWERFUL_ENDS = ("hook", "hooks", "class", "command")
@@ -47,6 +48,8 @@ _PROFILE_WORDS = """
     node_selector extra_resource_limits extra_resource_guarantees
     """
 _OF_A_PROFILE = frozenset(_PROFILE_WORDS.split())
+_PROFILES = "profileList"
+_HTML = frozenset({"display_name", "description", "display_name_in_choices"})  # of a profile, an option or a choice
 _NAMES_FOLLOW = frozenset({"profile_options", "choices"})  # keys below which people choose names
 _DEEPEST_HUB = 3  # where the keys of the chart's `hub:` stand at most: a chart in a chart in ours
 _SECTIONS_OF_POWER = frozenset({"JupyterHub", "KubeSpawner", "Spawner"})  # of hub.config
@@ -142,6 +145,25 @@ def unnamed(pattern: Pattern, path: Path) -> str:
     return ""
 
 
+def shows_html(path: Path, value: object) -> bool:
+    """Whether it would stand as HTML on the form of profiles, which KubeSpawner fills in without escaping anything.
+
+    Most texts and names stand between tags there. A slug, names of options and choices and what belongs to an unlisted
+    choice stand in attributes in double quotes, too.
+    """
+    if _PROFILES not in path or _OVERRIDE in path[:-1]:
+        return False
+    below = path[path.index(_PROFILES) + 1 :]
+    text = value if isinstance(value, str) else ""
+    names = "".join(part for part in below if isinstance(part, str))
+    return "<" in text + names or '"' in names or (bool(below) and below[-1] not in _HTML and '"' in text)
+
+
+def names_html(pattern: Pattern) -> bool:
+    """Whether a pattern names a text of profiles itself."""
+    return _PROFILES in pattern and bool(pattern) and pattern[-1] in _HTML
+
+
 def _must_be_named(path: Path, index: int, part: str) -> bool:
     before = path[index - 1] if index else ""
     if _section_or_trait(path, index) or (before == "hub" and index <= _DEEPEST_HUB):
@@ -180,7 +202,8 @@ def is_broad(pattern: Pattern) -> bool:
 
 def powers_of(pattern: Pattern) -> list[str]:
     """What it names that gives code, rights or volumes."""
-    return [part for index, part in enumerate(pattern) if part != ANY and _names_power(pattern, index, part)]
+    named = [part for index, part in enumerate(pattern) if part != ANY and _names_power(pattern, index, part)]
+    return [*named, *([f"HTML in {pattern[-1]}"] if names_html(pattern) else [])]
 
 
 def _names_power(pattern: Pattern, index: int, part: str) -> bool:

@@ -56,7 +56,9 @@ def check_codeowners(fleet: Fleet) -> Iterator[Finding]:
     place = Place(codeowners.FILE)
     try:
         text = fleet.tree.read(codeowners.FILE).decode() if fleet.tree.is_file(codeowners.FILE) else ""
-        if codeowners.as_it_should_be(text, fleet) != text:
+        if codeowners.wanted(fleet) and (line := codeowners.line_after(text)):
+            yield finding("codeowners-overridden", Place(codeowners.FILE, line), "", "it wins over those of owners")
+        elif codeowners.as_it_should_be(text, fleet) != text:
             what = "has not the lines" if text else "is missing: it should have lines"
             yield finding("codeowners", place, "", f"{what} that follow from owners")
     except FleetError as error:

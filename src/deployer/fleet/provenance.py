@@ -11,7 +11,7 @@ from typing import Any
 
 from deployer.errors import FleetError, Place
 from deployer.fleet.charts import Dependency
-from deployer.fleet.helm_yaml import Lines, Path, decode, locate
+from deployer.fleet.helm_yaml import Lines, Path, decode, later_at, locate
 from deployer.fleet.jsonnet import evaluate
 from deployer.fleet.repository import Fleet, Release, is_encrypted
 from deployer.fleet.values import Values, read_values
@@ -114,6 +114,14 @@ class Provenance:
             path = f"{folder}/{name}"
             if self.fleet.tree.is_file(path):
                 yield Layer(self.fleet, path, self._read(path), below, default=True)
+
+    @property
+    def later_documents(self) -> Iterator[Place]:
+        """Where files go on with another document: what Helm 4 makes of it is not known here, Helm 3 ignores it."""
+        plain = [one.path for one in self.layers if one.data is not None and not one.path.endswith(".jsonnet")]
+        for path in plain:
+            if line := later_at(self.fleet.tree.read(path), path):
+                yield Place(path, line)
 
     def explain(self, key: Path) -> Explanation:
         """One key, set or not."""

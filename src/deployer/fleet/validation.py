@@ -11,12 +11,13 @@ from deployer.fleet.cluster import LABEL, Cluster, Hub, Provider
 from deployer.fleet.effective import Effective, look
 from deployer.fleet.findings import Finding, finding, in_order, of_error
 from deployer.fleet.helm_yaml import Path
-from deployer.fleet.housekeeping import locks, no_clusters, secrets, unused
+from deployer.fleet.housekeeping import documents, locks, no_clusters, secrets, unused
 from deployer.fleet.ids import ReleaseId, Stage
 from deployer.fleet.ownership import check_codeowners, check_owners
 from deployer.fleet.policy import policy
 from deployer.fleet.repository import Fleet, Release, is_encrypted
 from deployer.fleet.schema import TEXT, dotted, keys_of
+from deployer.fleet.settings import FILE as SETTINGS_FILE
 from deployer.fleet.silences import Silences
 from deployer.fleet.values import Values
 
@@ -53,14 +54,18 @@ class _Validation:
         for folder in sorted(self.clusters):
             found += _Checks(self.fleet, folder, self.domains).findings()
             found += [*secrets(self.fleet, folder), *unused(self.fleet, folder)]
+            found += documents(self.fleet, [self.fleet.documents[folder].path])
         releases = [one for one in self.fleet.releases.values() if not self.chosen or one.id in self.chosen]
-        found += locks(self.fleet, self._charts(releases))
+        charts = self._charts(releases)
+        found += locks(self.fleet, charts)
+        found += documents(self.fleet, self._parsed_files(releases, charts))
         for release in releases:
             found += self._release(release)
         yield from self.silences.kept(found)
         for release in releases:
             yield from self.silences.of_hub(release, checked=release.id in self.checked)
         if not self.chosen:
+            yield from documents(self.fleet, [SETTINGS_FILE])
             yield from self.silences.kept(check_codeowners(self.fleet))
             yield from no_clusters(self.fleet)
             yield from self._settings()
@@ -79,6 +84,14 @@ class _Validation:
                 continue  # said of the release
             found |= {(release.chart, release.chart_override), *((chart.folder, "") for chart in closure[1:])}
         return found
+
+    @staticmethod
+    def _parsed_files(releases: Iterable[Release], charts: Iterable[tuple[str, str]]) -> Iterator[str]:
+        """Every plain file that Helm parses."""
+        for release in releases:
+            yield from (path for path in release.values_files if not is_encrypted(path))
+        for folder, override in charts:
+            yield from (f"{folder}/values.yaml", override or f"{folder}/Chart.yaml")
 
     def _release(self, release: Release) -> Iterator[Finding]:
         effective = Effective(self.fleet, release, self.parsed)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from deployer.errors import FleetError, Place
-from deployer.fleet.helm_yaml import load
+from deployer.fleet.helm_yaml import Document, load
 from deployer.fleet.tree import Tree
 
 Values = dict[str, Any]
@@ -47,15 +47,31 @@ def read_values(tree: Tree, path: str) -> Values:
 
     :raises FleetError: missing, not YAML, or not a map.
     """
+    return _values_of(_document(tree, path))
+
+
+def read_with_later(tree: Tree, path: str) -> tuple[Values, str]:
+    """The same, with what stands after the file's first document: Helm 4 would merge it over the values.
+
+    :raises FleetError: as :func:`read_values`.
+    """
+    document = _document(tree, path)
+    return _values_of(document), document.later
+
+
+def _document(tree: Tree, path: str) -> Document:
     try:
-        document = load(tree.read(path), path)
+        return load(tree.read(path), path)
     except FileNotFoundError:
         raise FleetError("no such values file", Place(path)) from None
+
+
+def _values_of(document: Document) -> Values:
     if document.data is None:
         return {}
     if not isinstance(document.data, dict):
         raise FleetError(
-            "values must be a map of keys", Place(path, 1), "Start with `jupyterhub:` or another chart's name."
+            "values must be a map of keys", Place(document.path, 1), "Start with `jupyterhub:` or another chart's name."
         )
     return document.data
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployer.errors import FleetError
-from deployer.fleet.helm_yaml import MAX_BYTES, load, locate, resolve
+from deployer.fleet.helm_yaml import MAX_BYTES, later_at, load, locate, resolve
 
 HERE = Path(__file__).parent
 
@@ -135,6 +135,38 @@ def test_errors_say_where(raw: bytes, place: str, message: str) -> None:
         load(raw, "f.yaml")
     assert str(caught.value.place) == place
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        # Tried with Helm 3.22 and 4.3, as values of a chart: the one ignores what is after the first document, the
+        # other merges it. 0: neither reads more than the first.
+        ("a: 2\n---\nb: 3\n", 3),
+        ("a: 2\r\n---\r\nb: 3\r\n", 3),
+        ("a: 1\n--- # why\nb: 2", 3),
+        ("a: 1\n...\n---\nb: 2", 4),
+        ("a: 1\n---\n# none\n---\n\nb: 2", 6),
+        ("---\n---\nb: 3\n", 3),  # the first is empty
+        ("# x\n---\n# y\n---\nb: 3\n", 5),
+        ("a: 2\n---#:\nb: 1\n", 3),  # a key to a parser, and an end of the document to Helm 4
+        ("a: 2\n---\n# x\rb: 3\n", 3),  # the comment ends at that character
+        ("a: 1\n---\n{", 3),
+        ("\u00e9: \u00fc\n---\nb: 1\n", 3),
+        ("a: 1\n...\nb: 2\n", 3),  # Helm 4 ignores it too, but nobody can mean it
+        ("", 0),
+        ("---\na: 2\n", 0),
+        ("# x\n---\na: 2\n", 0),
+        ("a: 2\n---\n", 0),
+        ("a: 2\n...\n", 0),
+        ("a: 2\n---\n# nothing\r\n---\n\n", 0),
+        ("a: |\n  ---\n  b: 1\n", 0),
+    ],
+)
+def test_where_a_later_document_says_something(text: str, line: int) -> None:
+    document = load(text.encode(), "f.yaml")
+    assert document.later_at == later_at(text.encode(), "f.yaml") == line
+    assert document.later == ("\n".join(text.split("\n")[line - 1 :]) if line else "")
 
 
 def test_a_file_that_is_too_large() -> None:

@@ -68,6 +68,19 @@ def test_a_fleet_may_silence_it() -> None:
     assert found({f"{REEF}/enc-a.secret.yaml": "a: b\n"} | silence) == []
 
 
+@pytest.mark.parametrize(
+    "path", [f"{REEF}/ocean.values.yaml", "helm-charts/basehub/values.yaml", "helm-charts/basehub/Chart.yaml",
+             f"{REEF}/cluster.yaml", "deployer.yaml"]
+)  # fmt: skip
+def test_a_second_document(path: str) -> None:
+    whole = files(cluster("reef", [hub("staging"), hub("ocean")])) | CHART
+    text = whole.get(path, "{}\n").rstrip("\n")
+    assert found({path: f"---\n{text}\n---\n# no more\n"}) == []
+    (one,) = validate(fleet_of(whole | {path: f"{text}\n---\nevil: true\n"}))
+    line = text.count("\n") + 3
+    assert (one.rule, one.severity, str(one.place)) == ("several-documents", "error", f"{path}:{line}")
+
+
 def test_values_files_that_nobody_reads() -> None:
     assert found({f"{REEF}/old.values.yaml": "{}", f"{REEF}/notes.yaml": "{}"}) == [
         "unused-values-file old.values.yaml"
