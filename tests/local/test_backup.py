@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import stat
 import subprocess
 from contextlib import closing
 
+import psutil
 import pytest
+from fleet_world import finished, wait_until
 
 pytestmark = pytest.mark.local
 
@@ -112,6 +115,47 @@ def test_one_that_the_hub_cannot_read_is_taken_back(fleet, copy):
     assert "only the file itself was checked" in ran.err
     assert "dora" in users(fleet)
     assert len(kept(fleet, ".refused")) == 1
+
+
+def restoring(fleet, copy):
+    """A restore that has stopped the hub and goes on."""
+    hub = fleet.pid(OCEAN)
+    running = fleet.begin("restore", OCEAN, str(copy))
+    wait_until(lambda: not psutil.pid_exists(hub) or running.poll() is not None)
+    return running
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_takes_itself_back(fleet, copy, number):
+    running = restoring(fleet, copy)
+    running.send_signal(number)
+    ran = finished(running)
+    assert not kept(fleet, ".restoring")
+    assert fleet.get(OCEAN) == 200
+    assert ("ada" in users(fleet)) == (ran.code == 0), str(ran)  # 0: it was done before it could be interrupted
+    assert ran.code == 0 or "putting the old database back" in ran.err
+
+
+def test_killed_it_is_taken_back_by_the_next(fleet, copy):
+    running = restoring(fleet, copy)
+    running.kill()
+    killed = finished(running).code != 0
+    assert bool(kept(fleet, ".restoring")) == killed
+    ran = fleet.ok("backup", OCEAN, str(copy.with_name("next.sqlite")))
+    assert ("an earlier restore was cut" in ran.err) == killed, str(ran)
+    assert not kept(fleet, ".restoring")
+    wait_until(lambda: fleet.get(OCEAN) == 200)
+
+
+def test_another_hubs_back_up(fleet, copy):
+    beside = copy.with_name(f"{copy.name}.hub")
+    assert beside.read_text() == f"{OCEAN}\n"
+    beside.write_text("reef/staging\n")
+    pid = fleet.pid(OCEAN)
+    ran = fleet.run("restore", OCEAN, str(copy))
+    assert (ran.code, "is a back-up of reef/staging" in ran.err, fleet.pid(OCEAN)) == (1, True, pid), str(ran)
+    assert "is a back-up of reef/staging" in fleet.ok("restore", OCEAN, str(copy), "--force").err
+    assert "ada" in users(fleet)
 
 
 def test_a_hub_that_is_stopped_stays_so(fleet, copy):

@@ -3,12 +3,14 @@
 deployer backup CLUSTER HUB            to CLUSTER-HUB-<time>.sqlite, here
 deployer backup CLUSTER HUB FILE
 
-The back-up is a plain sqlite file that only you can read, with its SHA-256 beside it. Home directories are not in it.
+The back-up is a plain sqlite file that only you can read, with its SHA-256 and its hub's name beside it. Home
+directories are not in it.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,10 +34,15 @@ def run(args: argparse.Namespace, context: Context) -> int:
     release, file = hub_and_file(args.cluster, args.words)
     context.fleet.release(release)
     path = context.cwd / (file or f"{release.cluster}-{release.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.sqlite")
-    with target(context, release.cluster).database(release, Control(TIMEOUT)) as database:
-        found = backup_file.write(database, path)
+    with target(context, release.cluster).database(release, Control(TIMEOUT, say=say)) as database:
+        found = backup_file.write(database, path, release)
     print(f"{release}: {found['users']} users in {path}")
     return EXIT_OK
+
+
+def say(text: str) -> None:
+    """A line of progress."""
+    print(f"{text} …", file=sys.stderr)
 
 
 def hub_and_file(cluster: str, words: list[str]) -> tuple[ReleaseId, Path | None]:

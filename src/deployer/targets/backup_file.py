@@ -1,4 +1,7 @@
-"""A back-up of a hub's database: a plain sqlite file, and beside it its checksum as `sha256sum --check` reads it."""
+"""A back-up of a hub's database: a plain sqlite file, and beside it its checksum as `sha256sum --check` reads it.
+
+A third file, ``.hub``, says which hub it is of.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from deployer.errors import DeployerError, Place, TargetError
+from deployer.fleet.ids import ReleaseId
 from deployer.targets import hub_database
 from deployer.targets.local.files import write_text
 
@@ -42,12 +46,22 @@ def sum_file(backup: Path) -> Path:
     return backup.with_name(f"{backup.name}.sha256")
 
 
-def write(database: HubDatabase, backup: Path) -> dict[str, Any]:
+def origin_file(backup: Path) -> Path:
+    return backup.with_name(f"{backup.name}.hub")
+
+
+def origin(backup: Path) -> str:
+    """Which hub a back-up is of, "" where that does not stand beside it."""
+    file = origin_file(backup)
+    return file.read_text(encoding="utf-8", errors="replace").strip() if file.is_file() else ""
+
+
+def write(database: HubDatabase, backup: Path, release: ReleaseId) -> dict[str, Any]:
     """Make a back-up; what is in it.
 
     :raises DeployerError: there is a file of that name, or it cannot be written.
     """
-    for path in (backup, sum_file(backup)):
+    for path in (backup, sum_file(backup), origin_file(backup)):
         if path.exists():
             raise DeployerError(f"{path} is there already", hint="Name another file.")
     if not backup.parent.is_dir():
@@ -56,6 +70,7 @@ def write(database: HubDatabase, backup: Path) -> dict[str, Any]:
     try:
         found = _looked(backup)
         write_text(sum_file(backup), f"{hub_database.digest(backup)}  {backup.name}\n")
+        write_text(origin_file(backup), f"{release}\n")
     except BaseException:
         backup.unlink(missing_ok=True)
         raise

@@ -9,16 +9,23 @@ from pathlib import Path
 
 from deployer.errors import DeployerError, TargetError
 from deployer.targets import hub_database
-from deployer.targets.local.files import PRIVATE_FILE, telling
+from deployer.targets.local.files import PRIVATE_FILE, read_json, telling, write_json
 from deployer.targets.local.hub_unit import HubUnit
+
+_LEFT = "the hub is stopped, and its database as it was or as the back-up has it; to go on: deployer backup or restore"
 
 
 @dataclass(frozen=True, slots=True)
 class LocalDatabase:
-    """Implements :class:`deployer.targets.backup_file.HubDatabase`. ``start`` brings the current revision up."""
+    """Implements :class:`deployer.targets.backup_file.HubDatabase`. ``start`` brings the current revision up.
+
+    While a restore is under way, a mark beside the database says whether the hub ran, and as what the old one is kept:
+    where the deployer was killed, whoever opens the database next takes that restore back.
+    """
 
     unit: HubUnit
     start: Callable[[], object]
+    say: Callable[[str], None] = lambda _text: None
 
     @property
     def path(self) -> Path:
@@ -42,6 +49,56 @@ class LocalDatabase:
 
     def replace(self, by: Path, kept_as: str) -> str:
         ran = self.unit.alive()
+        write_json(self._mark, {"ran": ran, "kept": kept_as})
+        try:
+            kept = self._replaced(by, kept_as, ran)
+        except DeployerError:
+            self._mark.unlink(missing_ok=True)
+            raise
+        except BaseException:  # Ctrl-C, or told to end
+            self._taken_back()
+            raise
+        self._mark.unlink(missing_ok=True)
+        return kept
+
+    def settle(self) -> None:
+        """Take back a restore that was cut, and start the hub again where it ran.
+
+        :raises TargetError: it cannot be.
+        """
+        found = read_json(self._mark)
+        if found is None:
+            return
+        if self.unit.alive():  # somebody started it since: what is in its database now may be of today
+            self.say(f"an earlier restore was cut; what was there before it is kept as {found['kept']}")
+        else:
+            self.say("an earlier restore was cut: taking it back")
+            self._undo(self.path.with_name(found["kept"]))
+            self._start(found["ran"])
+        self._mark.unlink(missing_ok=True)
+
+    def _taken_back(self) -> None:
+        try:
+            self.say("interrupted: putting the old database back, and starting the hub where it ran")
+            self.unit.stop()
+            self.settle()
+        except BaseException:
+            self.say(_LEFT)
+            raise
+
+    def _undo(self, kept: Path) -> None:
+        try:
+            hub_database.look(kept)
+        except hub_database.DamagedError:
+            return  # it was cut before that was whole, and so before anything was replaced
+        self._place(kept, f"{kept.name}.refused")
+        kept.unlink()
+
+    @property
+    def _mark(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.restoring")
+
+    def _replaced(self, by: Path, kept_as: str, ran: bool) -> str:
         self.unit.stop()
         try:
             kept = self._place(by, kept_as)

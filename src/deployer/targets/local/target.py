@@ -204,14 +204,16 @@ class LocalTarget:
 
     @contextmanager
     def database(self, release: ReleaseId, control: Control) -> Iterator[LocalDatabase]:
-        """The hub's database, with other deployers kept away from it.
+        """The hub's database, with other deployers kept away from it, after a restore that was cut is taken back.
 
         :raises TargetError: nothing of the hub was ever deployed here.
         """
         if self.revisions(release).last() is None:
             raise TargetError(f"{release} was never deployed here", hint=f"deployer deploy {release}")
         with self._at_work(release, control):
-            yield LocalDatabase(self._hub(release), lambda: self._started(release, control))
+            found = LocalDatabase(self._hub(release), lambda: self._started(release, control), control.say)
+            found.settle()
+            yield found
 
     def _started(self, release: ReleaseId, control: Control) -> None:
         if done := self._upgrader(release, control).mend():
