@@ -131,6 +131,11 @@ def _check(args: argparse.Namespace) -> None:
         raise DeployerError("--no-canary needs --reason TEXT: it is written to the journal")
     if args.only and args.plan is None:
         raise DeployerError("--only goes with --plan", hint="By hand, name the hubs: deployer deploy CLUSTER HUB…")
+    if (args.label or args.labels_from) and given[0] in ("CLUSTER", "--plan", "--resume"):
+        raise DeployerError(
+            f"--label and --labels-from do not go together with {given[0]}",
+            hint="A label is part of how a plan is made from a change: use --since, --files-from, --outdated or --all.",
+        )
     rendering.check(args)
     if args.support and args.cluster is None:
         raise DeployerError("--support goes with a CLUSTER")

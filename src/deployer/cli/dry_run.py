@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from deployer.cli.context import Context
 from deployer.cli.selection import parse_releases
-from deployer.cli.wiring import targets
+from deployer.cli.wiring import take_inputs, targets
 from deployer.errors import EXIT_OK
 from deployer.fleet.ids import ReleaseId
 from deployer.plan.build import only as part_of
@@ -22,6 +22,7 @@ def show(context: Context, plan: Plan, only: Sequence[str] | None) -> int:
     """
     chosen = parse_releases(list(only) if only else None)
     part = part_of(plan, chosen) if chosen else plan
+    take_inputs(context, part.by_id)  # what a deploy refuses is no script to be run either
     wired = targets(context, {release.id.cluster for release in part.releases})
     if not part:
         print("# Nothing to upgrade.")

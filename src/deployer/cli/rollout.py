@@ -12,7 +12,7 @@ from pathlib import Path
 from deployer.cli.context import Context
 from deployer.cli.legs import write_record
 from deployer.cli.selection import parse_releases
-from deployer.cli.wiring import checkers, levels, local_target, take_inputs, target, targets
+from deployer.cli.wiring import check_secrets, checkers, levels, local_target, take_inputs, target, targets
 from deployer.errors import EXIT_INTERRUPTED, DeployerError
 from deployer.fleet.cluster import Provider
 from deployer.fleet.ids import SUPPORT, ReleaseId
@@ -38,7 +38,7 @@ def start(context: Context, plan: Plan, args: argparse.Namespace) -> int:
     :raises DeployerError: nothing was started.
     """
     chosen = _options(context, args)
-    _check_plan(context, part_of(plan, chosen.only) if chosen.only else plan)
+    _check_plan(context, part_of(plan, chosen.only) if chosen.only else plan, decrypts=args.record is None)
     if not args.yes and not _agreed(plan):
         return EXIT_INTERRUPTED
     if args.hubs:
@@ -73,7 +73,7 @@ def resume(context: Context, args: argparse.Namespace) -> int:
     journal = Journal.find(context.state, args.resume or _last(context), leg=args.leg)
     plan = journal.plan()
     chosen = resume_options(journal.record(), plan, retry_failed=args.retry_failed)
-    _check_plan(context, part_of(plan, chosen.only) if chosen.only else plan)
+    _check_plan(context, part_of(plan, chosen.only) if chosen.only else plan, decrypts=args.record is None)
     return _carry_out(context, plan, journal, chosen, args)
 
 
@@ -101,11 +101,16 @@ def _options(context: Context, args: argparse.Namespace) -> Options:
     )
 
 
-def _check_plan(context: Context, plan: Plan) -> None:
-    """Everything that would fail for all is found before anything starts."""
+def _check_plan(context: Context, plan: Plan, *, decrypts: bool) -> None:
+    """Everything that would fail for all is found before anything starts.
+
+    :param decrypts: not for a leg of a pipeline, whose record tells of each release why it failed.
+    """
     for release in plan.releases:
         context.fleet.release(release.id)
     take_inputs(context, plan.by_id)
+    if decrypts:
+        check_secrets(context, plan.by_id)
 
 
 def _agreed(plan: Plan) -> bool:

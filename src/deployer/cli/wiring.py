@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +16,14 @@ from deployer.fleet.repository import Fleet, Release, load_fleet, raise_all
 from deployer.fleet.values import at, without
 from deployer.health.check import HealthChecker
 from deployer.plan.model import Plan
+from deployer.targets.credentials.session import CredentialError
 from deployer.targets.helm.desired import Desired as KubernetesDesired
 from deployer.targets.helm.target import HelmTarget
 from deployer.targets.local.desired import Desired
 from deployer.targets.local.target import LocalTarget
 from deployer.targets.local.treatments import Treated, around, counts, explain
+
+AT_ONCE = 8  # files that are decrypted side by side: a key service far away answers slowly
 
 
 def local_target(context: Context, cluster: str) -> LocalTarget:
@@ -137,6 +141,31 @@ def take_inputs(context: Context, releases: Iterable[ReleaseId]) -> None:
         except DeployerError as error:
             errors.setdefault(str(error), error)  # many may share a file
     raise_all(list(errors.values()))
+
+
+def check_secrets(context: Context, releases: Iterable[ReleaseId]) -> None:
+    """See that all secrets of releases on Kubernetes can be decrypted here, before the first of them is touched.
+
+    :raises DeployerError: some cannot be; all such errors at once.
+    """
+    wanted = sorted(releases)
+    wired = targets(context, {release.cluster for release in wanted})
+    pairs = [(found, release) for release in wanted if isinstance(found := wired[release.cluster], HelmTarget)]
+    files = {(found.cluster, path): found for found, release in pairs for path in found.secrets(release)}
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        tried = threads.map(lambda one: _undecryptable(one[1], one[0][1]), files.items())
+        errors = {str(error): error for error in tried if error}
+    raise_all(errors.values())
+
+
+def _undecryptable(found: HelmTarget, path: str) -> DeployerError | None:
+    try:
+        found.check_secret(path)
+    except CredentialError:
+        return None  # a cluster that cannot be reached keeps nobody else back: the rollout tells
+    except DeployerError as error:
+        return error
+    return None
 
 
 def check_unchanged(context: Context, plan: Plan) -> None:

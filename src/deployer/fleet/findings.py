@@ -79,6 +79,13 @@ _STRUCTURE = (
         "Add it: the reference of cluster.yaml has its keys.",
     ),
     Rule("no-domain", _E, "a hub has no domain", "Users could not find it.", "Give it a domain."),
+    Rule(
+        "domain-name",
+        _E,
+        "a hub's domain is no DNS name",
+        "No ingress and no certificate can be made for it.",
+        "Lower-case letters, digits and '-', with dots between, such as hub.example.org; no scheme, port or wildcard.",
+    ),
     Rule("domain-twice", _E, "two hubs have the same domain", "One would take the other's users.", "Change one."),
     Rule(
         "canary",

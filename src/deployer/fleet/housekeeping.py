@@ -11,7 +11,7 @@ from deployer.fleet.charts import Chart
 from deployer.fleet.findings import Finding, finding
 from deployer.fleet.helm_yaml import later_at, load
 from deployer.fleet.repository import CLUSTERS, TEMPLATES, Fleet, cluster_folders, cluster_path
-from deployer.fleet.tree import files_below
+from deployer.fleet.tree import Tree, files_below
 
 # `enc-…`, `ocean.secret.values.yaml`, `my-secrets.yaml`; not the values of the operator called External Secrets.
 _SAYS_SECRET = re.compile(r"enc-|(^|(?<!external)[-_.])secrets?([-_.]|$)", re.IGNORECASE)
@@ -24,11 +24,16 @@ _EXACT = re.compile(r"[=v]?\d+\.\d+\.\d+([-+][-+.0-9A-Za-z]*)?")
 def secrets(fleet: Fleet, folder: str) -> Iterator[Finding]:
     """Files of a cluster whose name says secret, and that sops has not encrypted. What is in them is never shown."""
     for path in sorted({*_files(fleet, folder), *_credentials(fleet, folder)}):
-        name = basename(path)
-        if _SAYS_SECRET.search(name) and not name.endswith(_NO_SECRETS) and fleet.tree.is_file(path):
-            problem = _why_open(fleet, path)
+        if says_secret(path) and fleet.tree.is_file(path):
+            problem = why_open(fleet.tree, path)
             if problem:
                 yield finding("secret-not-encrypted", Place(path, 1), "", problem)
+
+
+def says_secret(path: str) -> bool:
+    """Whether a file's name says that a secret is in it, and its ending not that it only is about one."""
+    name = basename(path)
+    return bool(_SAYS_SECRET.search(name) or ".secret." in name) and not name.endswith(_NO_SECRETS)
 
 
 def _files(fleet: Fleet, folder: str) -> list[str]:
@@ -46,9 +51,10 @@ def _credentials(fleet: Fleet, folder: str) -> Iterator[str]:
     yield from (cluster_path(folder, hub.domain_override_file) for hub in cluster.hubs if hub.domain_override_file)
 
 
-def _why_open(fleet: Fleet, path: str) -> str:
+def why_open(tree: Tree, path: str) -> str:
+    """What shows that a file is not encrypted; "" where it is."""
     try:
-        raw = fleet.tree.read(path)
+        raw = tree.read(path)
         if _SEALED_TEXT.search(raw):
             return ""
         data = load(raw, path).data

@@ -13,6 +13,7 @@ from deployer.fleet.findings import Finding, finding, in_order, of_error
 from deployer.fleet.helm_yaml import Path
 from deployer.fleet.housekeeping import documents, locks, no_clusters, secrets, unused
 from deployer.fleet.ids import ReleaseId, Stage
+from deployer.fleet.masking import printable
 from deployer.fleet.ownership import check_codeowners, check_owners
 from deployer.fleet.policy import policy
 from deployer.fleet.repository import Fleet, Release, is_encrypted
@@ -121,6 +122,15 @@ class _Validation:
             yield from _caught(lambda release=release: self.fleet.ext_vars(release), "ext-vars")  # type: ignore[misc]
 
 
+_DNS_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DNS_NAME = re.compile(rf"{_DNS_LABEL}(?:\.{_DNS_LABEL})*")
+
+
+def is_dns_name(text: str) -> bool:
+    """Whether an ingress takes this for the name of a host: RFC 1123, in lower case, and no address in numbers."""
+    return len(text) <= 253 and bool(_DNS_NAME.fullmatch(text)) and not text.replace(".", "").isdigit()
+
+
 class _Checks:
     """The checks of one cluster.yaml."""
 
@@ -164,6 +174,11 @@ class _Checks:
 
     def _domain(self, hub: Hub) -> Iterator[Finding]:
         first = self.domains.get(hub.domain)
+        own = hub.domain
+        if self.cluster.provider is Provider.LOCAL:
+            own = own.lower().rstrip(".")  # on this machine, where any that is not below .localhost is replaced
+        if hub.domain and not is_dns_name(own):
+            yield self._found("domain-name", (*hub.at, "domain"), f"{printable(hub.domain)!r} is no DNS name")
         if hub.domain and first != ReleaseId(self.folder, hub.name):
             yield self._found("domain-twice", (*hub.at, "domain"), f"{hub.domain} is also the domain of {first}")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from posixpath import normpath
 
 from deployer.errors import DeployerError, Place
+from deployer.fleet.housekeeping import says_secret, why_open
 from deployer.fleet.repository import CLUSTERS, Fleet, Release, cluster_path
 from deployer.fleet.tree import Tree, files_below
 from deployer.secrets.sops import SecretError, is_encrypted
@@ -18,9 +19,9 @@ def is_named_secret(path: str) -> bool:
 
 
 def named_secrets(fleet: Fleet) -> list[str]:
-    """Every file below the clusters' folder that is named a secret, and every other that cluster.yaml takes for one."""
+    """Every file below the clusters' folder whose name says secret, and every other that the fleet takes for one."""
     listed = {path for release in fleet.releases.values() for path in secret_files(release)}
-    below = {path for path in files_below(fleet.tree, CLUSTERS) if is_named_secret(path)}
+    below = {path for path in files_below(fleet.tree, CLUSTERS) if says_secret(path)}
     logins = {normpath(one.file) for one in fleet.settings.chart_logins if one.file}
     return sorted(below | listed | logins)
 
@@ -51,11 +52,13 @@ def check_encrypted(tree: Tree, path: str) -> None:
 
 
 def plain_secrets(fleet: Fleet) -> dict[str, DeployerError]:
-    """The files that are named a secret and are not encrypted, each with its error."""
+    """The files that are named a secret and are not encrypted, each with its error: by the rule of `validate`, too."""
     found: dict[str, DeployerError] = {}
     for path in named_secrets(fleet):
         try:
             check_encrypted(fleet.tree, path)
+            if problem := why_open(fleet.tree, path):
+                raise SecretError(problem, Place(path), f"sops --encrypt --in-place {path}")
         except DeployerError as error:
             found[path] = error
     return found

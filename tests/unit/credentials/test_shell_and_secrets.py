@@ -85,15 +85,56 @@ def test_secrets_that_are_plain_or_locked_are_listed_and_none_is_shown(root):
     assert "2 wrong" not in call(root, "secrets", "check", "--plain-only").stdout
 
 
-def test_a_plain_secret_stops_a_deploy_before_anything_is_done(root):
+def test_what_validate_calls_a_plain_secret_secrets_check_does_too(root):
+    (root / "config/clusters/reef/secret.values.yaml").write_text(f"token: {TOKEN}\n")
+    ran = call(root, "secrets", "check", "--plain-only")
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert ran.stdout.startswith("config/clusters/reef/secret.values.yaml: named a secret, but not encrypted\n")
+    assert "1 secret file, 1 wrong" in ran.stdout
+    assert "secret.values.yaml:1: not encrypted" in call(root, "validate").stdout
+
+
+def with_secrets(root, *names):
+    """Let the hub list these files, and its chart be there."""
     folder = root / "config" / "clusters" / "reef"
     file = folder / "cluster.yaml"
-    file.write_text(file.read_text().replace("[]", '["enc-x.secret.values.yaml"]'))
-    (folder / "enc-x.secret.values.yaml").write_text(f"token: {TOKEN}\n")
+    file.write_text(file.read_text().replace("[]", json.dumps(names)))
+    for name in names:
+        (folder / name).write_text(f"token: {TOKEN}\n")
     chart = root / "helm-charts" / "basehub"
     chart.mkdir(parents=True)
     (chart / "Chart.yaml").write_text("apiVersion: v2\nname: basehub\nversion: 0.1.0\n")
-    ran = call(root, "deploy", "reef", "--yes")
-    assert ran.returncode == 1
+    return [folder / name for name in names]
+
+
+@pytest.mark.parametrize("way", ["--yes", "--dry-run"])
+def test_a_plain_secret_stops_a_deploy_before_anything_is_done(root, way):
+    with_secrets(root, "enc-x.secret.values.yaml")
+    ran = call(root, "deploy", "reef", way)
+    assert (ran.returncode, ran.stdout) == (1, "")
     assert "not encrypted" in ran.stderr
     assert not (root / ".deployer" / "rollouts").exists()
+
+
+def test_what_cannot_be_decrypted_stops_a_deploy_before_anything_is_done_all_at_once(root):
+    key, other = make_age_key(), make_age_key()
+    files = with_secrets(root, *(f"enc-{name}.secret.values.yaml" for name in ("fine", "one", "two")))
+    for path, recipient in zip(files, (key.recipient, other.recipient, other.recipient), strict=True):
+        words = [find_sops(os.environ), "--disable-version-check", "--encrypt", "--age", recipient, "--in-place"]
+        subprocess.run([*words, path], check=True, capture_output=True, timeout=60)
+    ran = call(root, "deploy", "reef", "--yes", SOPS_AGE_KEY=key.secret)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    for name in ("one", "two"):
+        assert f"config/clusters/reef/enc-{name}.secret.values.yaml: cannot be decrypted here" in ran.stderr
+    assert "enc-fine" not in ran.stderr
+    assert not (root / ".deployer" / "rollouts").exists()
+    # What only prints needs no key.
+    assert "decrypted" not in call(root, "deploy", "reef", "--dry-run", SOPS_AGE_KEY=key.secret).stderr
+
+
+@pytest.mark.parametrize("words", [["reef"], ["--plan", "plan.json"], ["--resume"]])
+@pytest.mark.parametrize("label", [["--label", "deployer:skip-deploy"], ["--labels-from", "labels"]])
+def test_labels_do_not_go_with_what_was_named(root, words, label):
+    ran = call(root, "deploy", *words, *label, "--yes")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "--label and --labels-from do not go together with" in ran.stderr

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from deployer.errors import TargetError
+from deployer.errors import DeployerError, TargetError
 from deployer.fleet.ids import ReleaseId, Stage
-from deployer.fleet.repository import Release
+from deployer.fleet.repository import Release, cluster_path
 from deployer.fleet.settings import Lock
 from deployer.helm.command import homes
 from deployer.helm.commands import Commands
@@ -23,7 +23,8 @@ from deployer.helm.sources import with_domain
 from deployer.plan.ports import Control, Endpoint, Holder, Observation, State, Upgrade
 from deployer.plan.steps import Step
 from deployer.secrets.named import check_encrypted, secret_files
-from deployer.targets.credentials.session import Session
+from deployer.secrets.sops import decrypt
+from deployer.targets.credentials.session import CredentialError, Session
 from deployer.targets.helm import script
 from deployer.targets.helm.desired import Desired
 from deployer.targets.helm.helm import Runner, read_history, read_revisions
@@ -233,6 +234,25 @@ class HelmTarget:
         self.desired.crds(self.desired.release(release))
         for path in secret_files(self.desired.release(release)):
             check_encrypted(self.desired.fleet.tree, path)
+
+    def secrets(self, release: ReleaseId) -> list[str]:
+        """The secret files that an upgrade of the release decrypts."""
+        return list(secret_files(self.desired.release(release)))
+
+    def check_secret(self, path: str) -> None:
+        """See that a secret file can be decrypted, as whoever an upgrade decrypts it as; nothing of it is kept.
+
+        :raises SecretError: it cannot be.
+        :raises CredentialError: the cluster's key is who decrypts it, and cannot be logged in with.
+        """
+        key = getattr(self.desired.cluster.connection, "key", "")
+        env = self.workshop.env
+        if key and path != cluster_path(self.cluster, key):
+            try:
+                env = self.session.env
+            except DeployerError as error:  # a key that cannot be decrypted is told of by its own name
+                raise CredentialError(error.message, error.place, error.hint) from None
+        decrypt(self.desired.root / path, env=env, shown=path)
 
     def locks(self) -> dict[ReleaseId, Holder]:
         """Who holds which release.
