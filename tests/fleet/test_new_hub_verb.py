@@ -72,6 +72,8 @@ def test_data_and_what_it_needs(root):
 
 
 BASE = ["new", "hub", "reef", "ocean"]
+URLS = [word for name in ("authorize", "token", "userdata") for word in (f"--{name}-url", f"https://x.org/{name}")]
+GENERIC = [*BASE, "--login", "generic", *URLS]
 
 
 @pytest.mark.parametrize(
@@ -83,6 +85,10 @@ BASE = ["new", "hub", "reef", "ocean"]
         ([*BASE, "--login", "github"], "missing: --allow-org or --allow-user or --allow-all"),
         ([*BASE, "--login", "cilogon"], "missing: --idp, --allow-domain or --allow-user or --allow-all"),
         ([*BASE, "--login", "generic", "--allow-all"], "missing: --authorize-url, --token-url, --userdata-url"),
+        ([*BASE, "--login", "cilogon", "--idp", "orcid", "--admin", "ada"], "'ada' is no mail address"),
+        ([*BASE, "--login", "google", "--allow-user", "ada"], "'ada' is no mail address"),
+        ([*GENERIC, "--username-claim", "email", "--admin", "ada"], "'ada' is no mail address"),
+        ([*BASE, "--login", "native"], "missing: --allow-user or --allow-all"),
         ([*BASE, "--login", "dummy"], "for clusters of provider local only"),
         ([*BASE, "--login", "githb"], "did you mean github?"),
         ([*BASE, "--login", "github", "--kind", "klass"], "did you mean class?"),
@@ -107,6 +113,23 @@ def test_what_cannot_be_leaves_nothing(template, words, told, capsys):
     assert out == ""
     assert told in err
     assert files(template) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--login", "native", "--admin", "ada"],
+        ["--login", "firstuse", "--admin", "ada"],
+        ["--login", "cilogon", "--idp", "orcid", "--admin", "ada@example.org"],
+        ["--login", "cilogon", "--idp", "orcid", "--username-claim", "name", "--admin", "Ada L."],
+        ["--login", "generic", *URLS, "--admin", "ada"],
+    ],
+)
+def test_administrators_alone_may_use_a_hub(root, words):
+    made = run(root, *BASE, *words, "--no-staging")
+    assert made.returncode == 0, made.stderr
+    checked = run(root, "validate")
+    assert "nobody" not in checked.stdout
 
 
 def test_the_log_ins_secret_is_encrypted_and_shown_nowhere(root):

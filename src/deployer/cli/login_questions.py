@@ -6,12 +6,23 @@ import argparse
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from deployer.cli.asking import Asker
 from deployer.errors import DeployerError
 from deployer.fleet.cluster import Cluster, Provider
 from deployer.scaffold.kinds import USES, Kind
-from deployer.scaffold.login import CHOICES, PROVIDERS, RULES, Login, LoginKind, check_login, check_org, check_provider
+from deployer.scaffold.login import (
+    CHOICES,
+    PROVIDERS,
+    RULES,
+    Login,
+    LoginKind,
+    check_login,
+    check_org,
+    check_provider,
+    check_user,
+)
 
 _URLS = ("authorize", "token", "userdata")
 
@@ -111,13 +122,14 @@ def _refuse_others(args: argparse.Namespace, login: Login) -> None:
 def _with_rules(args: argparse.Namespace, login: Login, asker: Asker) -> Login:
     given = {rule: tuple(getattr(args, f"allow_{rule}")) for rule in RULES if rule != "all"}
     login = replace(login, allow=given, everybody=args.allow_all, admins=tuple(args.admin))
-    check = {"org": check_org}
+    by_name = partial(check_user, login=login)
+    check = {"org": check_org, "user": by_name}
     if not (any(given.values()) or args.allow_all):
         for rule in (one for one in given if one in login.choice.rules):
             words = asker.several(f"Who may use it: {RULES[rule]}", (), check=check.get(rule, lambda _: None))
             login = replace(login, allow={**login.allow, rule: tuple(words)})
     if login.kind is not LoginKind.TMP:
-        login = replace(login, admins=tuple(asker.several("Its administrators, by name", login.admins)))
+        login = replace(login, admins=tuple(asker.several("Its administrators, by name", login.admins, check=by_name)))
     if not login.anybody and not asker.interactive:
         asker.missing.append(" or ".join(f"--allow-{rule}" for rule in RULES if rule in login.choice.rules))
     return login

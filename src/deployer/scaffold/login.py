@@ -91,9 +91,14 @@ class Login:
 
     @property
     def anybody(self) -> bool:
-        """Whether anybody at all may log in."""
-        allowed = self.everybody or self.kind is LoginKind.TMP or any(self.allow.values())
-        return allowed or (self.choice.oauth and bool(self.admins))
+        """Whether anybody at all may log in: administrators may, whatever the log-in."""
+        return self.everybody or self.kind is LoginKind.TMP or any(self.allow.values()) or bool(self.admins)
+
+    @property
+    def by_mail(self) -> bool:
+        """Whether people are called by their mail addresses."""
+        by_claim = {LoginKind.CILOGON: "email", LoginKind.GENERIC: "preferred_username"}
+        return self.kind is LoginKind.GOOGLE or (self.claim or by_claim.get(self.kind)) == "email"
 
 
 def check_provider(kind: LoginKind, provider: Provider) -> None:
@@ -122,9 +127,23 @@ def check_login(login: Login) -> None:
     for name in [*login.admins, *(word for words in login.allow.values() for word in words)]:
         if not name or name != name.strip() or not name.isprintable():
             raise DeployerError(f"{name!r} is no name")
+    for name in [*login.admins, *login.allow.get("user", ())]:
+        check_user(name, login)
     if not login.anybody:
         known = ", ".join(f"--allow-{one}" for one in RULES if one in login.choice.rules)
         raise DeployerError("nobody could log in: no rule lets anybody in", hint=f"Add one of: {known}")
+
+
+def check_user(name: str, login: Login) -> None:
+    """
+    :raises DeployerError: nobody can be called so with this log-in.
+    """
+    if login.by_mail and not re.fullmatch(r"[^@\s]+@[^@\s]+", name):
+        other = " --username-claim chooses another name." if login.kind is not LoginKind.GOOGLE else ""
+        raise DeployerError(
+            f"{name!r} is no mail address, and log-in {login.kind} calls people by theirs: it would be nobody",
+            hint=f"Write it as ada@example.org.{other}",
+        )
 
 
 def check_org(text: str) -> None:

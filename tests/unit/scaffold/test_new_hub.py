@@ -166,7 +166,7 @@ REFUSED = [
     ({"chart": "basehb"}, "no chart 'basehb'"),
     ({"chart": "support"}, "does not depend on the chart 'jupyterhub'"),
     ({"login": Login(kind=LoginKind.GITHUB)}, "nobody could log in"),
-    ({"login": Login(kind=LoginKind.FIRSTUSE, admins=("ada",))}, "nobody could log in"),
+    ({"login": Login(kind=LoginKind.FIRSTUSE)}, "nobody could log in"),
     ({"login": Login(kind=LoginKind.GOOGLE, allow={"org": ("x",)})}, "--allow-org: log-in google has no such rule"),
     ({"login": Login(kind=LoginKind.GITHUB, allow={"org": ("a/b",)})}, "neither ORG nor ORG:TEAM"),
     ({"login": Login(kind=LoginKind.GOOGLE, allow={"domain": ("a@example.org",)})}, "is no domain"),
