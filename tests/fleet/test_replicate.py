@@ -604,3 +604,31 @@ def test_without_terraform_in_the_fleet_there_is_none_to_take(tmp_path: Path) ->
     said = World(tmp_path).take("--with-terraform")
     assert said.code == 1
     assert "terraform/clusters/reef: no Terraform for cluster reef" in said.err
+
+
+# Tried on this machine
+
+
+@pytest.mark.parametrize("where", ["{}", "../out", "."])
+def test_a_folder_that_is_no_replicate_is_told(tmp_path: Path, where: str) -> None:
+    world = World(tmp_path)
+    world.out.mkdir()
+    said = world.run("preview", where.format(world.out), cwd=world.out if where == "." else world.root)
+    assert said.code == 1
+    assert "no replicate there: no replicate.json" in said.err
+    assert "Name a folder" in said.err
+    assert "no replicate there" in world.run("preview", "/nowhere/at/all").err
+    assert "no hub 'pond'" in world.run("preview", "reef/pond").err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("{}", "no key 'version'"), ("[", "not that of a replicate: "), ("[]", "list")]
+)
+def test_a_broken_index_is_told(tmp_path: Path, text: str, told: str) -> None:
+    world = World(tmp_path)
+    world.out.mkdir()
+    (world.out / "replicate.json").write_text(text)
+    said = world.run("preview", str(world.out))
+    assert said.code == 1
+    assert told in said.err
+    assert "Error" not in said.err

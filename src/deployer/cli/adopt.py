@@ -31,7 +31,7 @@ from deployer.render.manifests import NotRendered
 from deployer.replicate.plain import plain_yaml
 from deployer.scaffold.adopt import Adopted, ValuesFile, adopt, chart_name, domain_of, read_chart_folder
 from deployer.scaffold.cluster import check_domain
-from deployer.scaffold.hub import values_file
+from deployer.scaffold.hub import check_hub_name, values_file
 from deployer.scaffold.split import split_data, split_text
 from deployer.secrets.private import private_folder
 from deployer.secrets.seal import seal
@@ -62,14 +62,14 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, context: Context) -> int:
     args.cluster, hubs = split_names(args.cluster, [args.hub] if args.hub else [])
+    files = _here(args, context, hubs[0]) if hubs else ()
     wired = helm_target(context, args.cluster)
     env = wired.env
     found = running(wired.session, env)
     if not hubs:
         return _list(found, context, args.cluster)
     release = _wanted(found, hubs[0], args.cluster)
-    asker = Asker.at_terminal()
-    hub = _hub(args, context, release, asker, given_values(wired.session, release, env))
+    hub = _hub(args, context, release, given_values(wired.session, release, env), files)
     edit = adopt(context.fleet, args.cluster, hub, service=context.fleet.settings.health.service)
     if not writing.finish(args, context, edit, [ReleaseId(args.cluster, hub.name)], as_it_is=True):
         return EXIT_OK
@@ -112,16 +112,36 @@ def _wanted(found: list[Running], hub: str, cluster: str) -> Running:
 # What it is made of
 
 
-def _hub(args: argparse.Namespace, context: Context, release: Running, asker: Asker, live: Values) -> Adopted:
+def _here(args: argparse.Namespace, context: Context, hub: str) -> tuple[ValuesFile, ...]:
+    """The values files that were given. What can be wrong here is looked for before a cluster is logged in to.
+
+    :raises DeployerError: the hub is in the fleet, the values are not to be read, or words make no sense together.
+    """
+    check_hub_name(hub, context.fleet.cluster(args.cluster))
     if not args.values and not args.from_release:
         raise DeployerError("its values are missing", hint="Add --values FILE, or --from-release.")
+    if args.version and not args.repository and not (args.chart or "").startswith(OCI):
+        raise DeployerError("--version goes with --repository")
+    if args.domain:
+        check_domain(args.domain)
+    return _files(args, context, hub)
+
+
+def _hub(
+    args: argparse.Namespace,
+    context: Context,
+    release: Running,
+    live: Values,
+    given: tuple[ValuesFile, ...],
+) -> Adopted:
+    asker = Asker.at_terminal()
     chart, files = _chart(args, context, release)
     domain = asker.text("--domain", "Where users find it", args.domain, default=domain_of(live), check=check_domain)
     asker.complete("deployer adopt")
     hub = Adopted(
         name=release.name,
         chart=chart,
-        files=_files(args, context, release, live),
+        files=given or (ValuesFile(values_file(release.name), split_data(live, args.plain)),),
         domain=domain,
         display_name=args.display_name or release.name,
         new_chart=files,
@@ -129,15 +149,12 @@ def _hub(args: argparse.Namespace, context: Context, release: Running, asker: As
     return _with_secrets(args, context, hub)
 
 
-def _files(args: argparse.Namespace, context: Context, release: Running, live: Values) -> tuple[ValuesFile, ...]:
-    own = values_file(release.name)
-    if args.from_release:
-        return (ValuesFile(own, split_data(live, args.plain)),)
+def _files(args: argparse.Namespace, context: Context, hub: str) -> tuple[ValuesFile, ...]:
     paths = [context.cwd / path for path in args.values]
     names = (
-        [own]
+        [values_file(hub)]
         if len(paths) == 1
-        else [f"{release.name}-{path.stem.removesuffix('.values')}.values.yaml" for path in paths]
+        else [f"{hub}-{path.stem.removesuffix('.values')}.values.yaml" for path in paths]
     )
     if len(set(names)) < len(names):
         raise DeployerError(f"values files of one name: {', '.join(args.values)}", hint="Rename one of them.")
@@ -177,8 +194,6 @@ def _chart(args: argparse.Namespace, context: Context, release: Running) -> tupl
     asked = args.chart or release.chart
     if args.repository or asked.startswith(OCI):
         files = _pulled(asked, args.repository, args.version or release.version, context)
-    elif args.version:
-        raise DeployerError("--version goes with --repository")
     elif context.fleet.tree.is_file(f"{context.fleet.chart_folder(asked)}/Chart.yaml"):
         return asked, {}
     elif args.chart and (context.cwd / args.chart).is_dir():

@@ -20,6 +20,7 @@ from deployer.cli.wiring import target
 from deployer.errors import EXIT_OK, DeployerError
 from deployer.fleet.ids import ReleaseId
 from deployer.plan.ports import Control
+from deployer.reports.words import count
 from deployer.targets import backup_file
 
 TIMEOUT = 600.0  # seconds
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     path = context.cwd / (file or f"{release.cluster}-{release.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.sqlite")
     with target(context, release.cluster).database(release, Control(TIMEOUT, say=say)) as database:
         found = backup_file.write(database, path, release)
-    print(f"{release}: {found['users']} users in {path}")
+    print(f"{release}: {count(found['users'], 'user')} in {path}")
     return EXIT_OK
 
 

@@ -29,9 +29,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     release = context.fleet.release(one_release(args.cluster, args.hub))
     if release.provider is Provider.LOCAL:
         print(_of_this_machine(release))
-    show_commands(target(context, release.id.cluster), release.id)
-    if look := _look(release):
-        print(look)
+    show_commands(target(context, release.id.cluster), release.id, then=_look(release))
     return EXIT_OK
 
 
@@ -52,4 +50,4 @@ def _look(release: Release) -> str:
     if not public or release.provider is Provider.LOCAL or release.hub is None:
         return ""
     address = quote(f"https://{release.hub.domain}/hub/health")
-    return f"\n# Does it answer? (The deployer also works there as a user would.)\ncurl --fail {address}"
+    return f"# Does it answer? (The deployer also works there as a user would.)\ncurl --fail {address}"

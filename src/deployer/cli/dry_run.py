@@ -33,13 +33,15 @@ def show(context: Context, plan: Plan, only: Sequence[str] | None) -> int:
     return EXIT_OK
 
 
-def show_commands(target: LocalTarget | HelmTarget, release: ReleaseId) -> None:
+def show_commands(target: LocalTarget | HelmTarget, release: ReleaseId, then: str = "") -> None:
     """Print what upgrades a release: a script that needs no deployer, or on this machine the processes.
+
+    :param then: what the script does once the release is upgraded, and only then.
 
     :raises DeployerError: the fleet cannot be used.
     """
     if isinstance(target, HelmTarget):
-        print(target.script(release), end="")
+        print(target.script(release, then), end="")
         return
     for step in target.steps(release):
         print(f"#   {step.title}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -123,7 +123,7 @@ def _with_rules(args: argparse.Namespace, login: Login, asker: Asker) -> Login:
     given = {rule: tuple(getattr(args, f"allow_{rule}")) for rule in RULES if rule != "all"}
     login = replace(login, allow=given, everybody=args.allow_all, admins=tuple(args.admin))
     by_name = partial(check_user, login=login)
-    check = {"org": check_org, "user": by_name}
+    check: dict[str, Callable[[str], object]] = {"org": check_org, "user": by_name}
     if not (any(given.values()) or args.allow_all):
         for rule in (one for one in given if one in login.choice.rules):
             words = asker.several(f"Who may use it: {RULES[rule]}", (), check=check.get(rule, lambda _: None))

@@ -154,7 +154,7 @@ def _connection(args: argparse.Namespace, provider: Provider, name: str, asker: 
         if asked and not (key == "zone" and args.region):
             default = _DEFAULTS.get((provider, key), name if _option(key) == "cluster-name" else "")
             needed = spec.required or (provider, key) in _NEEDED_TOO
-            question = f"{provider}: {spec.doc}"
+            question = f"{provider}: {spec.doc}{f', such as {spec.example}' if spec.example and not default else ''}"
             given = asker.text(f"--{_option(key)}", question, given, default=default, needed=needed)
         if given:
             found[key] = given

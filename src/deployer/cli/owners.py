@@ -19,6 +19,7 @@ from pathlib import Path
 from deployer.changes.ownership import Author, Verdict, judge
 from deployer.cli.context import Context
 from deployer.cli.legs import append_summary
+from deployer.cli.saying import say
 from deployer.errors import EXIT_CHANGES, EXIT_OK, DeployerError, Place
 from deployer.fleet import codeowners
 from deployer.fleet.owners import is_team, name_of
@@ -133,8 +134,8 @@ def _show(verdict: Verdict, form: str, context: Context) -> None:
         print(reports.as_github(verdict), end="")
         append_summary(context.env, reports.as_markdown(verdict))
     else:
-        print(reports.as_text(verdict), end="")
-    print(reports.summary(verdict), file=sys.stdout if form == "github" else sys.stderr)
+        say(reports.as_text(verdict))
+    say(f"{reports.summary(verdict)}\n", sys.stdout if form == "github" else sys.stderr)
 
 
 def _codeowners(context: Context, *, write: bool) -> int:

@@ -16,10 +16,12 @@ from collections.abc import Sequence
 
 from deployer.cli.context import Context
 from deployer.cli.names import one_release
+from deployer.cli.saying import say
 from deployer.cli.wiring import local_settings
-from deployer.errors import EXIT_OK
+from deployer.errors import EXIT_OK, DeployerError
 from deployer.fleet.ids import ReleaseId
 from deployer.fleet.repository import Fleet, is_encrypted
+from deployer.replicate.bundle import INDEX
 from deployer.replicate.stage import Staged, is_replicate, read
 from deployer.targets.local.desired import Desired
 from deployer.targets.local.treatments import Treated, Treatment, notices
@@ -61,17 +63,30 @@ def _staged(args: argparse.Namespace, context: Context) -> Staged:
     folder = context.cwd / args.cluster
     if args.hub is None and is_replicate(folder):
         return read(folder)
+    if args.hub is None and not _is_hub(args.cluster, folder.is_dir(), context):
+        raise DeployerError(
+            f"{args.cluster}: no replicate there: no {INDEX}",
+            hint="Name a folder that `deployer replicate` wrote, or a hub of the fleet as CLUSTER HUB.",
+        )
     release = context.fleet.release(one_release(args.cluster, args.hub))
     return Staged(context.fleet, release.id, tuple(filter(is_encrypted, release.values_files)))
 
 
+def _is_hub(text: str, is_folder: bool, context: Context) -> bool:
+    """Whether the word means a hub: where a folder has that name, too, only one that the fleet has."""
+    cluster, _, hub = text.partition("/")
+    if not cluster.strip(".") or not hub or "/" in hub:
+        return False
+    return not is_folder or ReleaseId(cluster, hub) in context.fleet.releases
+
+
 def _tell(args: argparse.Namespace, release: ReleaseId, treated: tuple[Treated, ...], known: Sequence[str]) -> None:
-    print(_summary(release, treated))
+    say(f"{_summary(release, treated)}\n")
     for notice in known:
-        print(f"  {notice}")
+        say(f"  {notice}\n")
     only = [one.path for one in treated if one.treatment is Treatment.KUBERNETES]
     if only and not args.dry_run:
-        print(f"  only Kubernetes can give: {', '.join(only)}")
+        say(f"  only Kubernetes can give: {', '.join(only)}\n")
 
 
 def _start(fleet: Fleet, release: ReleaseId, context: Context) -> None:

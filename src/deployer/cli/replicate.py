@@ -61,7 +61,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         return _prove(args, context)
     _check(args)
     release = _hub(args.words[:-1], context)
-    folder = context.cwd / args.words[-1]
+    folder = (context.cwd / args.words[-1]).resolve()
     return _take(args, context, release, folder)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from deployer import __version__
 from deployer.cli.context import Context
 from deployer.cli.names import split_names
+from deployer.cli.saying import say
 from deployer.errors import EXIT_OK, EXIT_USER_ERROR, DeployerError
 from deployer.fleet.findings import Finding, Severity, in_order
 from deployer.fleet.ids import SUPPORT, ReleaseId
@@ -56,10 +57,12 @@ def run(args: argparse.Namespace, context: Context) -> int:
 def _show(findings: list[Finding], summary: str, how: str) -> None:
     if how == "sarif":
         print(as_sarif(findings, __version__), end="")
+    elif how == "text":
+        say(as_text(findings))
     else:
-        print({"json": as_json, "github": as_github, "text": as_text}[how](findings), end="")
+        print({"json": as_json, "github": as_github}[how](findings), end="")
     if how in ("text", "github"):
-        print(summary, file=sys.stderr)
+        say(f"{summary}\n", sys.stderr)
 
 
 def _wanted(fleet: Fleet, cluster: str | None, hub: str | None) -> list[ReleaseId]:

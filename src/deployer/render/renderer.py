@@ -240,5 +240,6 @@ def one_line(error: DeployerError) -> str:
     """The error with its place; of a failed command what it said, without our own folders and its advice to itself."""
     said = [line for line in error.hint.splitlines() if line.strip() and not line.startswith("Use --debug")]
     first = next((number for number, line in enumerate(said) if line.startswith("Error")), None)
-    text = str(error) if first is None else "\n".join(said[first:])
+    told = ". ".join(filter(None, [error.headline, error.hint])) if error.hint else str(error)
+    text = told if first is None else "\n".join(said[first:])
     return " ".join(_OWN_FOLDER.sub("", text).split())

@@ -20,6 +20,7 @@ from deployer.replicate.plain import plain_yaml
 from deployer.secrets.sops import is_encrypted
 
 CLUSTER = "replicate"
+_AGAIN = "Take the file from git, or make the replicate again: deployer replicate CLUSTER HUB DIR"
 _CHART_FILES = ("Chart.yaml", "requirements.yaml")
 
 
@@ -67,8 +68,10 @@ def _index(folder: Path) -> Mapping[str, Any]:
         if data["version"] != VERSION:
             raise DeployerError(f"version {data['version']!r} of a replicate is not known", place)
         _ = data["name"], [one["path"] for one in data["values"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DeployerError(f"not a replicate: {type(error).__name__}: {error}", place) from None
+    except KeyError as error:
+        raise DeployerError(f"not that of a replicate: no key {error}", place, _AGAIN) from None
+    except (OSError, ValueError, TypeError) as error:
+        raise DeployerError(f"not that of a replicate: {error}", place, _AGAIN) from None
     return dict(data)
 
 

@@ -14,7 +14,7 @@ from deployer.fleet.cluster import Aws, Azure, Gcp, Kubeconfig
 from deployer.fleet.repository import Release, cluster_file, cluster_path, is_encrypted
 from deployer.helm.commands import Commands, apply_crds
 from deployer.helm.logins import ChartLogins
-from deployer.helm.shell import HELM_HOMES, MAKE_PRIVATE, PRIVATE, SOPS, dependencies, exports, into, line, word
+from deployer.helm.shell import HELM_HOMES, MAKE_PRIVATE, PRIVATE, SOPS, dependencies, exports, folded, into, line, word
 from deployer.helm.sources import COMPUTED, DOMAIN, as_yaml, private_name
 from deployer.plan.steps import Step
 from deployer.targets.credentials import providers
@@ -28,13 +28,14 @@ def steps(desired: Desired, release: Release, commands: Commands, seconds: float
     return (*apply_crds(desired.crds(release)), commands.upgrade(chart, values, seconds=seconds))
 
 
-def text(desired: Desired, release: Release, commands: Commands, seconds: float) -> str:
-    """The script.
+def text(desired: Desired, release: Release, commands: Commands, seconds: float, then: str = "") -> str:
+    """The script; ``then`` is what it does where the upgrade succeeded.
 
     :raises FleetError: the fleet cannot be used.
     """
     folder = cluster_path(desired.name, ".")
     entry = cluster_file(desired.name)
+    made = [line for _, lines in _values(desired, release) for line in lines]
     lines = [
         "#!/usr/bin/env bash",
         f"# Upgrades {release.id}. Run it in the fleet's folder.",
@@ -51,11 +52,10 @@ def text(desired: Desired, release: Release, commands: Commands, seconds: float)
         "# The chart, with its dependencies",
         *_chart(desired, release),
         "",
-        "# Values, where they are not plain files",
-        *(line for _, lines in _values(desired, release) for line in lines),
-        "",
+        *(["# Values, where they are not plain files", *made, ""] if made else []),
         "# The release",
-        *(line(step.argv()) for step in steps(desired, release, commands, seconds)),
+        *(folded(step.argv(), 2) for step in steps(desired, release, commands, seconds)),
+        *(["", then] if then else []),
         ")",
     ]
     return "\n".join(lines) + "\n"

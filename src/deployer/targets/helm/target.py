@@ -86,12 +86,12 @@ class HelmTarget:
         found, commands = self.desired.release(release), self._commands(release)
         return script.steps(self.desired, found, commands, self.timeout)
 
-    def script(self, release: ReleaseId) -> str:
-        """A shell script that upgrades the release with no deployer at hand.
+    def script(self, release: ReleaseId, then: str = "") -> str:
+        """A shell script that upgrades the release with no deployer at hand, and does ``then`` where that succeeded.
 
         :raises FleetError: the fleet cannot be used.
         """
-        return script.text(self.desired, self.desired.release(release), self._commands(release), self.timeout)
+        return script.text(self.desired, self.desired.release(release), self._commands(release), self.timeout, then)
 
     def lock(
         self, release: ReleaseId, rollout: str, *, timeout: float, cancelled: threading.Event

@@ -135,7 +135,7 @@ def test_the_script_of_a_dry_run_logs_in_too(served, fleet, env, kind, source):
     lines = text.splitlines()
     begin, end = (
         lines.index("# The chart, with its dependencies"),
-        lines.index("# Values, where they are not plain files"),
+        lines.index("# The release"),
     )
     setup = [one for one in lines[: lines.index("# How cluster reef is reached")] if one != "("]
     start = next(number for number, one in enumerate(setup) if one.startswith("set -"))
