@@ -362,7 +362,13 @@ def _address() -> tuple[str, int]:
 
 
 def _leave(*_: object) -> None:
-    os._exit(0)
+    """End, after ``$ECHO_SERVER_LINGER`` seconds in which it goes on serving, as one does that has work to save."""
+    linger = float(os.environ.get("ECHO_SERVER_LINGER") or 0)
+    if not linger:
+        os._exit(0)
+    end = threading.Timer(linger, os._exit, [0])
+    end.daemon = True
+    end.start()
 
 
 def main() -> None:

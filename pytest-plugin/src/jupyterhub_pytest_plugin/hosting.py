@@ -14,6 +14,7 @@ from .client import AsyncHubAPI, AsyncHubClient, HubAPI, HubClient, running_loop
 from .errors import HubError, HubStartError, WrongThreadError
 from .log import HubLog
 from .people import People
+from .reaper import children_of, ended, kill
 
 if TYPE_CHECKING:
     import subprocess
@@ -47,6 +48,7 @@ class BaseHub:
         self._singletons = singletons
         self._last_words = ""
         self._orphans: list[subprocess.Popen[bytes]] = []
+        self._left: set[int] = set()  # servers whose Popen nobody can find: a spawner may keep it anywhere
 
     @property
     def app(self) -> HubApp:
@@ -87,6 +89,7 @@ class BaseHub:
         app = HubApp(config=self.config, logger=self.log.logger)
         self._singletons.enter(app, self.config)
         self.loop = asyncio.get_running_loop()
+        self.reap()  # a zombie would look alive to a spawner that asks for its process by number
         try:
             await app.initialize()
             self._app = app
@@ -115,6 +118,7 @@ class BaseHub:
         app.cleanup_servers, app.cleanup_proxy = servers, proxy
         if not servers:
             self._orphans += app.server_processes()
+            self._left |= children_of(str(app.hub.api_url))
         if not proxy:
             self._orphans += proxy_processes(app.proxy)
         try:
@@ -127,8 +131,15 @@ class BaseHub:
     async def _reap(self) -> None:
         """What outlives its hub is still our child: without this, a dead server would look alive to the next hub."""
         while True:
-            self._orphans = [process for process in self._orphans if process.poll() is None]
+            self.reap()
             await asyncio.sleep(0.05)
+
+    def reap(self) -> set[int]:
+        """Take note of what died since its hub let go of it; the processes of it that still run."""
+        self._orphans = [process for process in self._orphans if process.poll() is None]
+        held = {process.pid for process in self._orphans}
+        self._left = {pid for pid in self._left - held if not ended(pid)}
+        return held | self._left
 
     def close(self) -> None:
         """Give back the hub's ports, remove its folder, and end what it was told to leave running and never took up."""
@@ -138,6 +149,8 @@ class BaseHub:
             process.kill()  # nothing happens where it ended before
             process.wait(5)
         self._orphans.clear()
+        kill(list(self.reap()))
+        self._left.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __repr__(self) -> str:

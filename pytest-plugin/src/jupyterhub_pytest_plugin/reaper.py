@@ -41,6 +41,29 @@ def kill(pids: list[int]) -> None:
     psutil.wait_procs(processes, timeout=5)
 
 
+def children_of(api_url: str) -> set[int]:
+    """Our own children that are users' servers of the hub with this API."""
+    import psutil
+
+    found = set()
+    for child in psutil.Process().children():
+        try:
+            environ = child.environ()
+        except psutil.Error:  # gone in the meantime, or not ours to look at
+            continue
+        if environ.get("JUPYTERHUB_USER") and environ.get("JUPYTERHUB_API_URL") == api_url:
+            found.add(child.pid)
+    return found
+
+
+def ended(pid: int) -> bool:
+    """Whether this child of ours has ended; if so, it is no zombie any more."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:  # somebody else waited for it
+        return True
+
+
 def main() -> None:
     mark = sys.argv[1]
     os.environ.pop(MARK, None)

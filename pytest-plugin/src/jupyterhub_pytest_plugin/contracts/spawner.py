@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 GUIDE = "reference/spawners.html"
 API = "reference/api/spawner.html"
 URLS = "reference/urls.html"
+LINGER = "2"  # seconds: more than a check takes after a stop() that does not wait
 ODD_NAMES = {
     "apostrophe": "o'neil",
     "unicode": "jörg",
@@ -98,7 +99,8 @@ class ServerOf:
         """Stop it as a user does, waited for."""
         self.hub.run(self.user.stop(self.server))
 
-    def reachable(self, url: str) -> bool:
+    @staticmethod
+    def reachable(url: str) -> bool:
         try:
             httpx.get(url, trust_env=False, timeout=2)
         except httpx.HTTPError:
@@ -180,14 +182,18 @@ class SpawnerContract(Contract):
 
     @relies_on(GUIDE)
     def test_stop_waits(self, contract_hubs: Hubs) -> None:
-        """When stop() returns the server is gone, and poll() gives an exit status."""
-        hub = contract_hubs()
+        """When stop() returns the server is gone, and poll() gives an exit status: also if it takes its time to end."""
+        hub = self.make(contract_hubs, environment={**_mark(), "ECHO_SERVER_LINGER": LINGER})
         server = ServerOf(hub)
         server.start()
         url = hub.call(lambda: server.spawner.server.url)
         server.stop()
-        assert server.poll() is not None
-        assert not server.reachable(url)
+        assert server.poll() is not None, (
+            f"stop() returned, and the server still ran: it ends {LINGER} s after a signal"
+        )
+        assert not server.reachable(url), (
+            f"stop() returned, and {url} still answered: it ends {LINGER} s after a signal"
+        )
 
     @relies_on(GUIDE)
     def test_stop_twice(self, contract_hubs: Hubs) -> None:
@@ -393,12 +399,17 @@ class SpawnerContract(Contract):
         """A server that died while the hub was away is not running for the new hub."""
         hub = contract_hubs()
         first = ServerOf(hub).start()
+        url = first["env"]["JUPYTERHUB_SERVICE_URL"]
         hub.stop(servers=False)
         self.kill(first["pid"])
+        self.eventually(lambda: _not(ServerOf.reachable(url), f"kill() did not end the server: {url} still answers"))
+        self.eventually(lambda: _not(first["pid"] in hub.reap(), f"kill() did not end the process {first['pid']}"))
         hub.start()
         server = ServerOf(hub)
-        self.eventually(lambda: _not(server.poll() is None))
-        assert server.model is None or not server.model["ready"]
+        dead = f"the server (process {first['pid']}) died while the hub was away"
+        self.eventually(lambda: _not(server.poll() is None, f"{dead}, and poll() is None, as if it ran"))
+        running = server.model is not None and server.model["ready"]
+        assert not running, f"{dead}, and poll() of the spawner that loaded its state did not say so at the hub's start"
 
     # Failures
 
@@ -527,8 +538,8 @@ def _name_of_user(spawner: Any) -> str:
     return str(spawner.user.name)
 
 
-def _not(value: bool) -> None:
-    assert not value
+def _not(value: bool, message: str = "") -> None:
+    assert not value, message
 
 
 def _mark() -> dict[str, str]:
