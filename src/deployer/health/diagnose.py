@@ -68,7 +68,11 @@ _ADVICE: Mapping[Diagnosis, Advice] = {
     Diagnosis.HUB_DOWN: Advice(
         "Nothing, or only a proxy, answers at the hub's address.", "Read the hub's log: is it running, does it restart?"
     ),
-    Diagnosis.DNS: Advice("The hub's name leads nowhere.", "Look at the hub's domain and its DNS record.", again=False),
+    Diagnosis.DNS: Advice(
+        "The hub's name leads nowhere.",
+        "Does its DNS record lead to the address of the cluster's ingress? How to find that: docs, Kubernetes, names.",
+        again=False,
+    ),
     Diagnosis.TLS: Advice(
         "Browsers will refuse the hub's certificate.",
         "Look at the certificate: issued, valid, for this name?",

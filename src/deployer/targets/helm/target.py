@@ -30,6 +30,7 @@ from deployer.targets.helm.desired import Desired
 from deployer.targets.helm.helm import Runner, read_history, read_revisions
 from deployer.targets.helm.history import History
 from deployer.targets.helm.hub_data import PodDatabase, check_kind
+from deployer.targets.helm.ingress import where_names_go
 from deployer.targets.helm.kubectl import Kubectl, apps, core
 from deployer.targets.helm.leases import Leases
 from deployer.targets.helm.live import Live
@@ -108,6 +109,9 @@ class HelmTarget:
             done = work.upgrade(rollout, force=force)
             if work.made:
                 self._made[release] = work.made
+        if release.hub is None and done.changed:
+            told = where_names_go(Kubectl(self.session), release)
+            done = replace(done, notices=(*done.notices, *told))
         return self._with_url(release, done)
 
     def confirm(self, release: ReleaseId, revision: int) -> None:
