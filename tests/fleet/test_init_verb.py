@@ -78,6 +78,14 @@ def test_keys_of_clouds(tmp_path, recipient, key):
     assert rule[key] == recipient
 
 
+def test_a_file_in_its_place_and_a_folder_with_blanks(tmp_path, capsys):
+    (tmp_path / "file").write_text("x")
+    assert main(["init", str(tmp_path / "file")]) == 1
+    assert capsys.readouterr().err == f"deployer: {tmp_path}/file is a file\nName a folder that is new or empty.\n"
+    assert main(["init", "--no-git", str(tmp_path / "our hubs")]) == 0
+    assert f"  cd '{tmp_path}/our hubs'\n" in capsys.readouterr().out
+
+
 def test_what_is_no_key(tmp_path, capsys):
     assert main(["init", str(tmp_path / "fleet"), "--recipient", "key"]) == 1
     assert "neither an age key" in capsys.readouterr().err

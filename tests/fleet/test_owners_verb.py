@@ -556,6 +556,13 @@ def test_no_line_of_codeowners_stands_after_ours(world: World) -> None:
         assert world.run("owners", "--check").code == 0
 
 
+def test_uncommitted_changes_are_said_not_to_count(world: World) -> None:
+    assert "ncommitted" not in text_of(world, "--author", "ada")[2]
+    swap(OCEAN, (SERVERS, ""))(world)
+    code, _, err = text_of(world, "--author", "ada")
+    assert (code, err.splitlines()[0]) == (0, "Uncommitted changes are not looked at.")
+
+
 def test_odd_names_in_codeowners(world: World) -> None:
     swap(CLUSTER, ("middle.values.yaml", "'in the middle.values.yaml'"))(world)
     world.write(f"{REEF}/in the middle.values.yaml", "{}\n")

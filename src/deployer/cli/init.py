@@ -7,6 +7,7 @@ deployer init DIR --example    two local clusters with three hubs each, as real 
 from __future__ import annotations
 
 import argparse
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     if not args.no_git and shutil.which("git", path=context.env.get("PATH")) is None:
         print("git is not installed: the fleet is no repository, and `plan --since` will not work.", file=sys.stderr)
     print(f"A new fleet is in {args.folder}{', with a first commit' if committed else ''}. Next:")
-    print(f"  cd {args.folder}")
+    print(f"  cd {shlex.quote(str(args.folder))}")
     print("  deployer new hub          # one of your own")
     print("  deployer plan --all       # what would be deployed")
     print("  deployer deploy --all     # real JupyterHubs, on this machine")

@@ -212,8 +212,10 @@ def _secret(args: argparse.Namespace, context: Context, asker: Asker) -> str:
         return sys.stdin.readline().strip()
     try:
         return (context.cwd / Path(args.client_secret_file)).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DeployerError(f"--client-secret-file {args.client_secret_file}: {error}") from None
+    except OSError as error:
+        raise DeployerError(f"--client-secret-file {args.client_secret_file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise DeployerError(f"--client-secret-file {args.client_secret_file}: not UTF-8") from None
 
 
 def _say_next(cluster: Cluster, hubs: list[NewHub]) -> None:

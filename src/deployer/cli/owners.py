@@ -63,6 +63,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
         print(listing if args.format == "json" else reports.listing_as_text(context.fleet), end="")
         return EXIT_OK
     verdict = _judged(context, args.since, args.head, _authors(args))
+    if args.head == "HEAD" and context.repository.changed("HEAD"):
+        print("Uncommitted changes are not looked at.", file=sys.stderr)
     if verdict is None:
         print(f"Nobody owns anything at {args.since}, so there is nothing to keep to.", file=sys.stderr)
         return EXIT_OK

@@ -102,6 +102,14 @@ _STRUCTURE = (
         "Helm 3 ignores all but the first; Helm 4 merges the later ones of values files over it.",
         "Make one document of them, or take the later ones out.",
     ),
+    Rule(
+        "missing-credentials",
+        _W,
+        "the file that a cluster is reached with is not there",
+        "Nothing can be deployed to the cluster without it.",
+        "Add it, encrypted with sops; or correct its name.",
+        may_be_silenced=True,
+    ),
     Rule("chart", _E, "a chart is not there, or cannot be used", "Helm would refuse.", "Name a chart of the fleet."),
     Rule(
         "ext-vars",

@@ -16,7 +16,7 @@ from deployer.fleet.ids import ReleaseId, Stage
 from deployer.fleet.masking import printable
 from deployer.fleet.ownership import check_codeowners, check_owners
 from deployer.fleet.policy import policy
-from deployer.fleet.repository import Fleet, Release, is_encrypted
+from deployer.fleet.repository import Fleet, Release, cluster_path, is_encrypted
 from deployer.fleet.schema import TEXT, dotted, keys_of
 from deployer.fleet.settings import FILE as SETTINGS_FILE
 from deployer.fleet.silences import Silences
@@ -144,9 +144,17 @@ class _Checks:
             yield self._found("cluster-name", ("name",), f"{cluster.name!r} is not the folder's name, {self.folder!r}")
         if cluster.connection is None:
             yield self._found("provider-block", ("provider",), f"the block {cluster.provider}: is missing")
+        yield from self._credentials()
         yield from self._changed_numbers()
         for hub in cluster.hubs:
             yield from self._hub(hub)
+
+    def _credentials(self) -> Iterator[Finding]:
+        """A warning, for a new cluster's is added last, by hand."""
+        for key in ("key", "file"):
+            name = getattr(self.cluster.connection, key, "")
+            if name and not self.fleet.tree.is_file(path := cluster_path(self.folder, name)):
+                yield self._found("missing-credentials", (self.cluster.provider, key), f"no such file: {path}")
 
     def _changed_numbers(self) -> Iterator[Finding]:
         """Numbers where text is wanted that YAML reads as others than are written: ``account: 0123`` is 83."""

@@ -70,6 +70,7 @@ def new_cluster(facts: ClusterFacts, fleet: Fleet) -> Edit:
     check_new_name(facts.name, fleet)
     check_connection(facts.provider, facts.connection)
     check_domain(facts.domain)
+    check_contact(facts.contact)
     with_support = fleet.tree.is_file(f"{fleet.chart_folder(SUPPORT)}/Chart.yaml")
     texts = {
         cluster_file(facts.name): _cluster_text(facts, fleet, with_support=with_support),
@@ -114,6 +115,14 @@ def check_connection(provider: Provider, given: Mapping[str, Any]) -> None:
         missing.append("zone (or region)")
     if missing:
         raise FleetError(f"provider {provider} needs: {', '.join(missing)}")
+
+
+def check_contact(contact: str) -> None:
+    """
+    :raises DeployerError: it is no mail address.
+    """
+    if contact and not re.fullmatch(r"[^\s@]+@[^\s@]+\.[^\s@.]+", contact):
+        raise DeployerError(f"{contact!r} is no mail address", hint="Write it as in ops@example.org")
 
 
 def check_domain(domain: str) -> None:

@@ -29,7 +29,9 @@ def new_fleet(folder: Path, *, example: bool = False, keys: Mapping[str, str] = 
     :raises DeployerError: there is something in the folder already, or it cannot be written.
     """
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and not folder.is_dir():
+            raise DeployerError(f"{folder} is a file", hint="Name a folder that is new or empty.")
+        if folder.exists() and any(folder.iterdir()):
             raise DeployerError(f"{folder} is not empty", hint="Name a folder that is new or empty.")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:

@@ -81,6 +81,14 @@ def test_a_second_document(path: str) -> None:
     assert (one.rule, one.severity, str(one.place)) == ("several-documents", "error", f"{path}:{line}")
 
 
+def test_credentials_that_are_not_there() -> None:
+    whole = files(cluster("reef", [hub("staging")], "kubeconfig")) | CHART
+    (one,) = validate(fleet_of(whole))
+    assert (one.rule, one.severity, one.key) == ("missing-credentials", "warning", "kubeconfig.file")
+    assert one.message == f"no such file: {REEF}/enc-kubeconfig.secret.yaml"
+    assert validate(fleet_of(whole | {f"{REEF}/enc-kubeconfig.secret.yaml": SOPS})) == []
+
+
 def test_values_files_that_nobody_reads() -> None:
     assert found({f"{REEF}/old.values.yaml": "{}", f"{REEF}/notes.yaml": "{}"}) == [
         "unused-values-file old.values.yaml"

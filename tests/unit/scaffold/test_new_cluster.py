@@ -22,6 +22,12 @@ BLOCKS = {
 }
 
 
+@pytest.mark.parametrize("contact", ["nomail", "a@b", "a b@c.org", "@c.org"])
+def test_a_contact_is_a_mail_address(contact):
+    with pytest.raises(DeployerError, match="is no mail address"):
+        made(contact=contact)
+
+
 def made(**facts):
     return new_cluster(ClusterFacts(**{"name": "atoll", "provider": Provider.LOCAL, **facts}), FLEET)
 
@@ -38,14 +44,15 @@ def test_the_fleet_is_valid_and_says_what_was_given(provider):
         homes=homes,
         annotations={"iam.gke.io/gcp-service-account": "a@p.iam.gserviceaccount.com"},
     )
-    assert edit.check(FLEET, [ReleaseId("atoll", SUPPORT)]) == []
+    told = [one.rule for one in edit.check(FLEET, [ReleaseId("atoll", SUPPORT)])]
+    assert told == (["missing-credentials"] if provider == "kubeconfig" else [])  # that file is added by hand
     fleet = load_fleet(edit.over(FLEET.tree))
     found = fleet.clusters["atoll"]
     block = {key: int(value) if key == "port" else value for key, value in BLOCKS[provider].items()}
     assert {key: getattr(found.connection, key) for key in block} == block
     assert found.ingress == "203.0.113.7:443"
     assert fleet.documents["atoll"].data["x-domain"] == "atoll.example.org"
-    assert [one for one in validate(fleet) if "atoll" in one.place.path] == []
+    assert [one.rule for one in validate(fleet) if "atoll" in one.place.path] == told
     common = edit.made["config/clusters/atoll/common.values.yaml"].decode()
     assert "atoll" not in common  # it goes with each hub that leaves
     assert "serverIP: 10.0.0.2" in common
