@@ -217,3 +217,72 @@ def test_beside_its_terraform_pipelines_learn_whom_they_plan_as(fleet):
     jobs = run(fleet, "terraform-jobs", "--all", "--format", "json")
     entry = {"tools": [], **planner}
     assert json.loads(jobs.stdout) == [{"name": "reef", "planner": entry, "applier": {"tools": []}, "can-plan": True}]
+    file = here / "ci.json"
+    assert "ci.json was written" not in built(fleet, "gcp", "--check").stdout
+    file.write_text(file.read_text().replace("reef-planner@", "somebody@"))
+    parted = built(fleet, "gcp", "--check")
+    assert "terraform/clusters/reef/ci.json: planner.gcp.service_account is 'somebody@our-project" in parted.stdout
+    file.unlink()
+    assert "ci.json: planner.gcp.service_account is missing" in built(fleet, "gcp", "--check").stdout
+
+
+def test_without_a_folder_of_its_name_there_is_nobody_to_plan(fleet):
+    told = built(fleet, "gcp").stdout
+    assert "No ci.json was written, for there is no terraform/clusters/reef" in told
+
+
+def test_identities_that_nothing_uses_and_accounts_that_the_chart_does_not_have(fleet):
+    """The administrators', which new hub writes; a role of the fleet's own; an account that is not the chart's."""
+    built(fleet, "aws", "--domain", "example.org")
+    data = json.loads((RECORDED / "aws.json").read_text())
+    accounts = data["service_accounts"]["value"]
+    for role, name in (("admin", "admin-sa"), ("ingest", "ingest-sa")):
+        accounts[f"ocean/{role}"] = {**accounts["ocean/user"], "role": role, "name": name}
+    made = run(
+        fleet, "new", "hub", "atoll", "ocean", *LOGIN, "--no-staging", "--from-terraform", "-", given=json.dumps(data)
+    )
+    assert made.returncode == 0, made.stderr
+    values = yaml.safe_load((fleet / "config/clusters/atoll/ocean.values.yaml").read_text())
+    assert values["adminServiceAccount"]["enabled"] is True
+    assert values["jupyterhub"]["custom"]["singleuserAdmin"]["serviceAccountName"] == "admin-sa"
+
+    def told():
+        return run(fleet, "new", "cluster", "--from-terraform", "-", "--check", given=json.dumps(data)).stdout
+
+    (line,) = told().splitlines()
+    assert "atoll/ocean: service account ingest-sa of the role ingest, which Terraform has an identity for" in line
+    del accounts["ocean/ingest"]
+    accounts["ocean/user"]["name"] = "somebody"
+    (line,) = told().splitlines()
+    assert "jupyterhub.singleuser.serviceAccountName is 'user-sa', Terraform says 'somebody'" in line
+
+
+AZURE = (
+    "--subscription",
+    "s-1",
+    "--tenant",
+    "t-1",
+    "--region",
+    "westeurope",
+    "--suffix",
+    "x7",
+    "--state-bucket",
+    "ours",
+)
+
+
+def test_the_state_and_the_month_of_an_azure_cluster(fleet):
+    words = ("new", "terraform", "lagoon", "--provider", "azure", *AZURE, "--state-group", "states")
+    made = run(fleet, *words, "--repository", "our-org/hubs")
+    assert made.returncode == 0, made.stderr
+    text = (fleet / "terraform/clusters/lagoon/terraform.tfvars").read_text()
+    assert '"/subscriptions/s-1/resourceGroups/states/providers/Microsoft.Storage/storageAccounts/ours"' in text
+    assert re.search(r'start = "20\d\d-[01]\d-01"', text)
+
+
+def test_a_name_that_azure_refuses(fleet):
+    words = ("new", "terraform", "sea", "--provider", "azure", *AZURE, "--state-group", "states")
+    made = run(fleet, *words, "--repository", "our-org/hubs")
+    assert (made.returncode, made.stdout) == (1, "")
+    assert "'sea' is too short for names in Azure" in made.stderr
+    assert not (fleet / "terraform/clusters/sea").exists()

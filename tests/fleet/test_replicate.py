@@ -579,6 +579,7 @@ def test_a_cluster_of_its_own_comes_without_whose_it_was(tmp_path: Path) -> None
             "--tenant=1-the-sea",
             "--region=westeurope",
             "--suffix=thesea",
+            "--state-group=thesea",
         ],
     ],
 )

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 from hcl import Module, load, references
 from readmes import readme
 
@@ -96,6 +97,21 @@ def test_versions_are_pinned(cloud):
 def test_pools_are_empty_while_nobody_needs_them(cloud):
     (pools,) = [block for block in module(cloud).of("variable") if block.labels == ("node_pools",)]
     assert "min = optional(number, 0)" in re.sub(r"\s+", " ", str(pools.body.attributes["type"]))
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_workers_of_the_chart_run_where_a_pool_for_them_is(cloud):
+    """They tolerate its taint, and Azure's own on spot nodes, and look for its label."""
+    values = yaml.safe_load((MODULES.parents[1] / "helm-charts/basehub/values.yaml").read_text())
+    pod = values["dask-gateway"]["gateway"]["backend"]["worker"]["extraPodConfig"]
+    text = "\n".join(file.read_text() for file in (MODULES / cloud).glob("*.tf"))
+    (taint,) = re.findall(r'taint_of = \{.*worker = "([^"]+)"', text)
+    (label,) = re.findall(r'label_of = \{.*worker = "([^"]+)"', text)
+    tolerated = {(one["key"], one["value"]) for one in pod["tolerations"]}
+    assert tolerated >= {(taint, "worker"), ("k8s.dask.org/dedicated", "worker")}
+    assert {(key, "spot") for key in re.findall(r'^  spot = "(\S+)"', text, re.MULTILINE)} <= tolerated
+    (wish,) = pod["affinity"]["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert wish["preference"]["matchExpressions"] == [{"key": label, "operator": "In", "values": ["worker"]}]
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)

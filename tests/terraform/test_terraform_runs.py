@@ -21,6 +21,7 @@ GIVEN = {
     "region": "europe-west1",
     "zone": "europe-west1-b",
     "state-bucket": "our-state",
+    "state-group": "terraform",
     "subscription": "00000000-0000-0000-0000-000000000001",
     "tenant": "00000000-0000-0000-0000-000000000002",
     "suffix": "x7",
@@ -54,7 +55,9 @@ def fleet(tmp_path_factory):
     new_fleet(root)
     for name in ("gcp", "aws", "azure"):
         given = {key: GIVEN[key] for key in NEEDED[Provider(name)]}
-        facts = FolderFacts(name=f"reef-{name}", provider=Provider(name), given=given, repository="our-org/hubs")
+        facts = FolderFacts(
+            name=f"reef-{name}", provider=Provider(name), given=given, month="2026-01", repository="our-org/hubs"
+        )
         terraform_folder(facts, load_fleet(WorkTree(root, lambda _: frozenset()))).write(root)
     return root
 

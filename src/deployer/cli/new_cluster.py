@@ -34,6 +34,8 @@ from deployer.scaffold.cluster import (
     new_cluster,
 )
 from deployer.scaffold.terraform import KEY_OUTPUT, Outputs
+from deployer.scaffold.terraform_folder import CLUSTERS as FOLDERS
+from deployer.scaffold.terraform_folder import IDENTITIES
 
 # What keys of the providers' blocks are called as options, where that is another word.
 _OPTIONS = {
@@ -80,6 +82,10 @@ def run(args: argparse.Namespace, context: Context) -> int:
     written = writing.finish(args, context, edit, [ReleaseId(facts.name, SUPPORT)])
     if written:
         _say_next(facts, built=outputs is not None)
+        if outputs and outputs.ci.get("planner") and not terraform_join.has_folder(outputs, context.fleet):
+            print(
+                f"No {IDENTITIES} was written, for there is no {FOLDERS}/{outputs.name}: pipelines plan nothing of it."
+            )
     for store in outputs.stores if outputs else ():
         if store.volume:
             print(f"Home storage {store.name} is a disk, for an NFS server in the cluster: {store.volume}")

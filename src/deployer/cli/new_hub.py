@@ -166,11 +166,14 @@ def _with_built(hubs: list[NewHub], cluster: Cluster, outputs: Outputs | None) -
     return [_built(hub, outputs) for hub in hubs]
 
 
+_NOT_THEIRS = ("adminServiceAccount", "dask-gateway")  # of what Terraform built: nothing that users are to the cloud
+
+
 def _built(hub: NewHub, outputs: Outputs) -> NewHub:
-    settings = hub_settings(outputs, hub.name)
+    settings = hub_settings(outputs, hub.name, dask=hub.kind is Kind.DASK)
     account = outputs.account(hub.name)
     if hub.buckets:  # then it is --data that says what users are to the cloud
-        settings = [setting for setting in settings if setting.key[-2] == "extraEnv"]
+        settings = [setting for setting in settings if setting.key[-2] == "extraEnv" or setting.key[0] in _NOT_THEIRS]
     who = next(iter(account.annotations.values())) if account else ""
     return replace(hub, built=tuple(settings), who=hub.who or who)
 

@@ -10,6 +10,7 @@ deployer new cluster NAME --from-terraform FILE
 from __future__ import annotations
 
 import argparse
+from datetime import UTC, datetime
 
 from deployer.cli import writing
 from deployer.cli.asking import Asker
@@ -48,7 +49,14 @@ def _facts(args: argparse.Namespace, asker: Asker) -> FolderFacts:
     )
     check_branch(args.branch)
     asker.complete("deployer new terraform")
-    return FolderFacts(name=name, provider=Provider(provider), given=given, repository=repository, branch=args.branch)
+    return FolderFacts(
+        name=name,
+        provider=Provider(provider),
+        given=given,
+        month=f"{datetime.now(UTC):%Y-%m}",
+        repository=repository,
+        branch=args.branch,
+    )
 
 
 def check_branch(branch: str) -> None:

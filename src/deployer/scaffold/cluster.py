@@ -39,6 +39,7 @@ class Homes:
 
     server: str
     share: str = SHARE
+    mount_options: tuple[str, ...] = ()  # those that its cloud asks for, beside the chart's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,8 @@ class ClusterFacts:
 
     ``connection`` are keys of the block that is named after the provider, as in cluster.yaml; ``annotations`` go to the
     service account that users' servers of all hubs run as; ``ingress`` is HOST:PORT, as in cluster.yaml;
-    ``node_purposes`` says that there are nodes for users and nodes for hubs, labelled as the community's chart has it.
+    ``node_purposes`` says that there are nodes for users and nodes for hubs, labelled as the community's chart has it;
+    ``azure_spot`` that some of those for users are spot nodes, as Azure marks them.
     """
 
     name: str
@@ -60,6 +62,7 @@ class ClusterFacts:
     annotations: Mapping[str, str] = field(default_factory=dict)
     contact: str = ""  # the mail address that the certificates' authority writes to
     node_purposes: bool = False
+    azure_spot: bool = False
 
 
 def new_cluster(facts: ClusterFacts, fleet: Fleet) -> Edit:
@@ -214,6 +217,20 @@ _ON_THEIR_NODES = (
 )
 
 
+AZURE_SPOT = {
+    "key": "kubernetes.azure.com/scalesetpriority",
+    "operator": "Equal",
+    "value": "spot",
+    "effect": "NoSchedule",
+}
+
+
+def _mount_options(homes: Homes) -> list[Setting]:
+    why = "What the cloud asks of those who mount its file system, and not to write each time that somebody reads."
+    at = ("nfs", "pv", "mountOptions")
+    return [Setting(at, ["noatime", *homes.mount_options], why)] if homes.mount_options else []
+
+
 def common_settings(facts: ClusterFacts) -> list[Setting]:
     """What the cluster gives to all its hubs, as values of the chart basehub."""
     found = [] if facts.provider is Provider.LOCAL else list(_INGRESS)
@@ -222,11 +239,15 @@ def common_settings(facts: ClusterFacts) -> list[Setting]:
             Setting(("nfs", "enabled"), value=True, why="Users' homes are on this server's share."),
             Setting(("nfs", "pv", "serverIP"), facts.homes.server),
             Setting(("nfs", "pv", "baseShareName"), facts.homes.share),
+            *_mount_options(facts.homes),
             Setting(("jupyterhub", "singleuser", "storage", "type"), "static"),
             Setting(("jupyterhub", "singleuser", "storage", "static", "pvcName"), "home-nfs"),
         ]
     if facts.node_purposes:
         found += _ON_THEIR_NODES
+    if facts.azure_spot:
+        why = "Azure puts this taint on spot nodes by itself."
+        found.append(Setting(("jupyterhub", "singleuser", "extraTolerations"), [dict(AZURE_SPOT)], why))
     if facts.annotations:
         found += [
             Setting(("userServiceAccount", "enabled"), value=True, why="What users' servers are to the cloud."),

@@ -13,7 +13,7 @@ from deployer.fleet.ids import SUPPORT
 
 HINT = "Run in terraform/clusters/<cluster>: terraform output -json (or tofu output -json)"
 KEY_OUTPUT = "deployer_key"  # the one secret that the modules have, where it was asked for
-USER_ROLE = "user"  # of users' servers; other roles are for what a fleet adds itself
+USER_ROLE, ADMIN_ROLE = "user", "admin"  # whose servers; other roles are for what a fleet adds itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +48,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Nodes for users' servers, and the labels by which values name them."""
+    """Nodes for users' servers or Dask's workers: the labels by which values name them, and taints."""
 
     name: str
     labels: Mapping[str, str]
+    taints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +177,11 @@ class _Reader:
         found = self.as_map(value, where)
         return {key: self.text(found, where, key) for key in found}
 
+    def words(self, value: Any, where: str) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise self.error(where, "must be a list of texts")
+        return tuple(value)
+
     def connection(self, value: Any, where: str) -> dict[str, Any]:
         """Texts and flags, and inner blocks of texts, as cluster.yaml has them."""
         found = self.as_map(value, where)
@@ -226,4 +232,5 @@ def _clouds(read: _Reader, where: str, data: Mapping[str, Any]) -> dict[str, dic
 
 def _pools(read: _Reader) -> Iterator[Pool]:
     for name, where, data in read.entries("node_pools"):
-        yield Pool(name=name, labels=read.texts(data.get("labels"), f"{where}.labels"))
+        labels = read.texts(data.get("labels"), f"{where}.labels")
+        yield Pool(name=name, labels=labels, taints=read.words(data.get("taints", []), f"{where}.taints"))

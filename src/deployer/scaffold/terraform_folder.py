@@ -18,6 +18,7 @@ MODULES = "terraform/modules"
 IDENTITIES = "ci.json"  # of a cluster's folder: whom pipelines plan and apply as
 CLOUDS = (Provider.GCP, Provider.AWS, Provider.AZURE)
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,28}[a-z0-9])?")  # as the modules' variable has it
+AZURE_SHORTEST = 4  # of a Log Analytics workspace's name, which is the cluster's
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 # What must be known of a cluster of each cloud, beside its name.
 NEEDED: Mapping[Provider, Mapping[str, str]] = {
@@ -34,6 +35,7 @@ NEEDED: Mapping[Provider, Mapping[str, str]] = {
         "region": "its region, such as westeurope",
         "suffix": "2 to 8 letters and digits that make names unique in all of Azure",
         "state-bucket": "the storage account of Terraform's state",
+        "state-group": "the resource group that this account is in",
     },
 }
 _BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}\n', re.MULTILINE | re.DOTALL)
@@ -42,11 +44,15 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderFacts:
-    """What the folder of a cluster is made of. ``given`` has the keys of :data:`NEEDED`."""
+    """What the folder of a cluster is made of.
+
+    ``given`` has the keys of :data:`NEEDED`; ``month`` (2026-01) is the first that a budget is for.
+    """
 
     name: str
     provider: Provider
     given: Mapping[str, str]
+    month: str
     repository: str = ""
     branch: str = "main"
 
@@ -74,6 +80,10 @@ def check(facts: FolderFacts) -> None:
             f"{facts.name!r} cannot name a cluster in the clouds",
             hint="At most 30 lower-case letters, digits and hyphens; it begins with a letter.",
         )
+    if facts.provider is Provider.AZURE and len(facts.name) < AZURE_SHORTEST:
+        raise DeployerError(
+            f"{facts.name!r} is too short for names in Azure", hint=f"At least {AZURE_SHORTEST} characters."
+        )
     for key, value in facts.given.items():
         check_word(f"--{key}", value)
     if facts.repository and not REPOSITORY.fullmatch(facts.repository):
@@ -100,7 +110,10 @@ def _read(fleet: Fleet, path: str) -> str:
 
 def _templates(facts: FolderFacts) -> dict[str, str]:
     """The files that are not made from the module: of each cloud its own."""
-    known = {key.replace("-", "_"): value for key, value in facts.given.items()} | {"name": facts.name}
+    known = {key.replace("-", "_"): value for key, value in facts.given.items()} | {
+        "name": facts.name,
+        "month": facts.month,
+    }
     known |= {key: json.dumps(found) for key, found in _subjects(facts).items()}
     folder = files("deployer.scaffold") / "template" / "terraform" / str(facts.provider)
     return {

@@ -10,6 +10,7 @@ import pytest
 from deployer.errors import DeployerError
 from deployer.fleet.cluster import Provider
 from deployer.scaffold import terraform_join
+from deployer.scaffold.cluster import common_settings
 from deployer.scaffold.terraform import Account, Bucket, Store, parse
 
 RECORDED = Path(__file__).parents[2] / "terraform/outputs"
@@ -146,10 +147,9 @@ def test_hubs_keep_to_nodes_for_users_only_where_there_are_some():
     assert not terraform_join.facts(parsed(with_value("gcp", "node_pools", workers))).node_purposes
 
 
-def settings(cloud, hub):
-    return {
-        ".".join(setting.key): setting.value for setting in terraform_join.hub_settings(parsed(recorded(cloud)), hub)
-    }
+def settings(cloud, hub, data=None, **how):
+    outputs = parsed(data or recorded(cloud))
+    return {".".join(setting.key): setting.value for setting in terraform_join.hub_settings(outputs, hub, **how)}
 
 
 def test_settings_of_a_hub():
@@ -165,3 +165,66 @@ def test_settings_of_a_hub():
     labels = settings("azure", "ocean")["jupyterhub.singleuser.extraLabels"]
     assert labels == {"azure.workload.identity/use": "true"}
     assert settings("aws", "another") == {}
+
+
+def with_role(cloud, role, name):
+    """The recorded outputs with one more identity of the hub ocean."""
+    data = recorded(cloud)
+    accounts = data["service_accounts"]["value"]
+    accounts[f"ocean/{role}"] = {**accounts["ocean/user"], "role": role, "name": name, "annotations": {"a": role}}
+    return data
+
+
+def test_settings_for_administrators():
+    found = settings("aws", "ocean", with_role("aws", "admin", "admin-sa"))
+    assert found["adminServiceAccount.enabled"] is True
+    assert found["adminServiceAccount.annotations"] == {"a": "admin"}
+    assert found["jupyterhub.custom.singleuserAdmin.serviceAccountName"] == "admin-sa"
+    assert "eks.amazonaws.com/role-arn" in found["userServiceAccount.annotations"]
+    assert not any("a" in value for key, value in settings("aws", "ocean").items() if key.endswith("annotations"))
+
+
+WORKERS = {"dask": {"labels": {"k8s.dask.org/node-purpose": "worker"}, "taints": []}}
+ONLY_THERE = (
+    "dask-gateway.gateway.backend.worker.extraPodConfig.affinity.nodeAffinity"
+    ".requiredDuringSchedulingIgnoredDuringExecution"
+)
+
+
+def test_workers_of_dask_keep_to_nodes_for_them_where_there_are_some():
+    data = with_value("gcp", "node_pools", WORKERS)
+    (term,) = settings("gcp", "ocean", data, dask=True)[ONLY_THERE]["nodeSelectorTerms"]
+    assert term["matchExpressions"] == [{"key": "k8s.dask.org/node-purpose", "operator": "In", "values": ["worker"]}]
+    assert ONLY_THERE not in settings("gcp", "ocean", data)
+    assert ONLY_THERE not in settings("gcp", "ocean", dask=True)
+
+
+def test_pods_of_dask_have_the_label_that_azure_asks_for():
+    snippet = "dask-gateway.gateway.extraConfig.identity"
+    text = settings("azure", "ocean", dask=True)[snippet]
+    for pods in ("scheduler", "worker"):
+        assert f"c.KubeClusterConfig.{pods}_extra_pod_labels" in text
+    assert text.count("azure.workload.identity/use") == 2
+    assert snippet not in settings("aws", "ocean", dask=True)
+
+
+@pytest.mark.parametrize(
+    ("cloud", "some"), [("gcp", ()), ("aws", ("nfsvers=4.1", "noresvport")), ("azure", ("vers=4", "sec=sys"))]
+)
+def test_homes_are_mounted_as_the_cloud_asks(cloud, some):
+    values = common_settings(terraform_join.facts(parsed(recorded(cloud))))
+    options = [setting.value for setting in values if setting.key[-1] == "mountOptions"]
+    assert [set(some) <= set(found) and "noatime" in found for found in options] == ([True] if some else [])
+
+
+@pytest.mark.parametrize(
+    ("taints", "tolerated"),
+    [
+        (["hub.jupyter.org_dedicated=user:NoSchedule"], False),
+        (["hub.jupyter.org_dedicated=user:NoSchedule", "kubernetes.azure.com/scalesetpriority=spot:NoSchedule"], True),
+    ],
+)
+def test_servers_may_run_on_azures_spot_nodes_where_pools_for_users_have_them(taints, tolerated):
+    pools = {"user": {"labels": {"hub.jupyter.org/node-purpose": "user"}, "taints": taints}}
+    values = common_settings(terraform_join.facts(parsed(with_value("azure", "node_pools", pools))))
+    assert any(setting.key[-1] == "extraTolerations" for setting in values) is tolerated

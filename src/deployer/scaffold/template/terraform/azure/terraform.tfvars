@@ -34,9 +34,9 @@ admins = []
 
 # Who may deploy, and who may plan.
 ci = {
-  # state_account_id = "/subscriptions/…/storageAccounts/@state_bucket@"
-  deploy_subjects = @deploy_subjects@
-  plan_subjects   = @plan_subjects@
+  state_account_id = "/subscriptions/@subscription@/resourceGroups/@state_group@/providers/Microsoft.Storage/storageAccounts/@state_bucket@"
+  deploy_subjects  = @deploy_subjects@
+  plan_subjects    = @plan_subjects@
 }
 
-# budget = { amount = 500, start = "2026-01-01", emails = ["you@example.org"] }
+# budget = { amount = 500, start = "@month@-01", emails = ["you@example.org"] }
