@@ -99,6 +99,15 @@ def test_a_pending_upgrade_is_rolled_back_and_done_again(fleets):
     refused = fleet.run("deploy", "--all", "--yes")  # whoever began it may still be at work
     assert refused.code == 3, str(refused)
     assert "pending-upgrade" in refused.out + refused.err
+    assert "or after" in refused.out  # when it will count as left behind
+
+    told = fleet.run("status", "reef", "--exit-code")
+    assert told.code == 2, str(told)
+    assert "pending-upgrade since" in told.out
+    left = fleet.run("retire", "reef", fleet.full("staging"), "--yes", "--delete-volumes")
+    assert left.code == 1, str(left)
+    assert "may be at work on it" in left.err
+    assert fleet.is_pending("reef/staging")
 
     backdate(fleet, "reef/staging")
     repaired = fleet.ok("deploy", "--all", "--yes")

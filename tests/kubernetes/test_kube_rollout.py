@@ -156,3 +156,6 @@ def test_the_script_of_a_dry_run_gives_the_same_manifests(fleets, tmp_path):
     assert shell.returncode == 0, f"{script}\n{said}\n{errors}"
     assert fleet.manifest("reef/staging") == ours
     assert fleet.revisions("reef/staging")[-1] == (3, "deployed")
+    assert fleet.run("status", "reef", "--exit-code").code == 0  # nobody recorded it, but it is what the fleet says
+    fleet.change("reef/staging", {"title": "New"})
+    assert "its values differ at title" in fleet.ok("status", "reef").out

@@ -203,3 +203,26 @@ def test_a_session_hides_what_it_learns_later(world):
 
 def test_redactions_take_the_trimmed_text_too():
     assert {"key\n", "key"} <= Redactions(["key\n"])()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"\x00\xff no text at all", "it is no YAML map"),
+        (b"just words", "it is no YAML map"),
+        (b"data: garbage that once was a kubeconfig\n", "it names no clusters"),
+        (yaml.safe_dump({**KUBECONFIG, "current-context": ""}).encode(), "it has no current-context"),
+        (yaml.safe_dump({**KUBECONFIG, "current-context": "third"}).encode(), "leads to no server"),
+        (yaml.safe_dump({**KUBECONFIG, "clusters": []}).encode(), "leads to no server"),
+    ],
+)
+def test_what_is_no_kubeconfig_is_named_and_never_taken_for_localhost(world, content, why):
+    """With such a file kubectl would ask http://localhost:8080, whatever listens there."""
+    cluster = plain(world)
+    (world.root / "kube.yaml").write_bytes(content)
+    with (
+        Sessions(world.env) as sessions,
+        pytest.raises(DeployerError, match=f"kube.yaml: not a kubeconfig: .*{why}") as told,
+    ):
+        sessions.of(cluster, world.root)
+    assert "garbage" not in str(told.value)

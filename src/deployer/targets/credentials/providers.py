@@ -13,6 +13,7 @@ from deployer.fleet.cluster import Aws, Azure, Gcp, Kubeconfig
 from deployer.fleet.helm_yaml import load
 from deployer.secrets.private import write_private
 from deployer.secrets.sops import secret_texts
+from deployer.targets.credentials.kubeconfig import what_is_missing
 
 Read = Callable[[str], bytes]  # a file of the cluster's folder, decrypted
 
@@ -107,18 +108,35 @@ def azure_command(block: Azure, kubeconfig: str) -> tuple[str, ...]:
 
 def kubeconfig(block: Kubeconfig, folder: Path, private: Path, env: Mapping[str, str], read: Read) -> Login:
     """Any other cluster: a kubeconfig of the repository's own, with its paths taken from where it stands."""
-    raw = read(block.file)
-    document = load(raw, block.file).data
-    if not isinstance(document, dict):
-        raise DeployerError("not a kubeconfig", Place(block.file))
+    document = _document(read(block.file), block.file)
     if block.context:
         known = [one.get("name") for one in document.get("contexts") or () if isinstance(one, dict)]
         if block.context not in known:
             raise DeployerError(f"no context {block.context!r}", Place(block.file), f"It has: {_listed(known)}")
         document["current-context"] = block.context
+    if missing := what_is_missing(document):
+        raise _no_kubeconfig(block.file, missing)
     _anchor(document, (folder / block.file).resolve().parent)
     write_private(private / "kubeconfig", json.dumps(document).encode())
     return Login(env, (), tuple(_kubeconfig_secrets(document)))
+
+
+def _document(raw: bytes, name: str) -> dict[str, Any]:
+    try:
+        document = load(raw, name).data
+    except DeployerError:
+        document = None  # of a secret not even the place of the error is shown
+    if not isinstance(document, dict):
+        raise _no_kubeconfig(name, "it is no YAML map")
+    return document
+
+
+def _no_kubeconfig(name: str, why: str) -> DeployerError:
+    return DeployerError(
+        f"not a kubeconfig: {why}",
+        Place(name),
+        "cluster.yaml names it; where it is encrypted, this is of what sops makes of it.",
+    )
 
 
 _KUBECONFIG_SECRETS = frozenset({"token", "password", "client-key-data", "id-token", "refresh-token", "access-token"})

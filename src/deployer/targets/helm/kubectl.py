@@ -22,6 +22,8 @@ from deployer.targets.helm.retry import is_transient, retried
 TIMEOUT = 30.0  # seconds for one request
 _REASON = re.compile(r"Error from server \((\w+)\)")
 
+_AWAY = re.compile(r"dial tcp (\S+): (?:connect: )?(.+)")
+
 _METHODS = {"get": "GET", "create": "POST", "replace": "PUT", "delete": "DELETE"}
 
 Object = dict[str, Any]
@@ -120,6 +122,8 @@ def _refused(cluster: str, verb: str, path: str, said: str) -> TargetError:
             "Are they expired or revoked? cluster.yaml names them.",
             reason="Unauthorized",
         )
+    if away := _AWAY.search(last):  # in the words of the proxy, an error of the server
+        return ApiError(f"cluster {cluster} cannot be reached at {away[1]}: {away[2]}", reason="Unreachable")
     return ApiError(f"cluster {cluster}: kubectl {verb} {path}: {last}", reason=found[1] if found else "")
 
 

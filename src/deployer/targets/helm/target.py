@@ -77,9 +77,9 @@ class HelmTarget:
     def session(self) -> Session:
         """The cluster's session, logged in to when it is first asked for.
 
-        :raises DeployerError: it cannot be.
+        :raises DeployerError: it cannot be, or nothing answers there.
         """
-        return self.workshop.sessions.of(self.desired.cluster, self.desired.folder)
+        return self.workshop.session(self.desired.cluster, self.desired.folder)
 
     # What a rollout asks for
 

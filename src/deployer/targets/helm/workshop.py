@@ -9,12 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from deployer.errors import DeployerError
+from deployer.fleet.cluster import Cluster
 from deployer.helm.charts import ChartFolders, Prepared
 from deployer.helm.command import Helm
 from deployer.helm.logins import ChartLogins
 from deployer.helm.sources import ChartSource
 from deployer.secrets.private import private_folder
-from deployer.targets.credentials.session import Sessions
+from deployer.targets.credentials.session import Session, Sessions
+from deployer.targets.helm.reach import unreachable
 
 
 class Workshop:
@@ -25,6 +28,8 @@ class Workshop:
         self.sessions = Sessions(env)
         self._stack = ExitStack()
         self._lock = threading.Lock()
+        self._reached: dict[str, DeployerError | None] = {}
+        self._reaching: dict[str, threading.Lock] = {}
         self._made: tuple[Helm, ChartFolders, Path] | None = None
 
     def __enter__(self) -> Self:
@@ -36,6 +41,21 @@ class Workshop:
     def close(self) -> None:
         self.sessions.close()
         self._stack.close()
+
+    def session(self, cluster: Cluster, folder: Path) -> Session:
+        """The session of a cluster that answered when it was first asked for.
+
+        :raises DeployerError: it cannot be logged in to or reached; the same error each time.
+        """
+        found = self.sessions.of(cluster, folder)
+        with self._lock:
+            reaching = self._reaching.setdefault(cluster.name, threading.Lock())
+        with reaching:
+            if cluster.name not in self._reached:
+                self._reached[cluster.name] = unreachable(found)
+        if error := self._reached[cluster.name]:
+            raise error
+        return found
 
     @property
     def helm(self) -> Helm:
