@@ -24,7 +24,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, context: Context) -> int:
     cluster, hub, given = _split(context, args.cluster, args.command)
-    session = helm_target(context, cluster).session
+    session = helm_target(context, cluster).logged_in()
     own = {"DEPLOYER_CLUSTER": cluster}
     if hub:
         session.run(("kubectl", "config", "set-context", "--current", "--namespace", hub))

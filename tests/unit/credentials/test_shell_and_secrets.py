@@ -15,7 +15,13 @@ from age_keys import make_age_key
 from deployer.secrets.sops import find_sops
 
 COMMAND = (sys.executable, "-m", "deployer.cli.main")
-KUBECONFIG = "apiVersion: v1\nkind: Config\ncontexts: [{name: one, context: {}}]\ncurrent-context: one\n"
+KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+contexts: [{name: one, context: {cluster: c}}]
+current-context: one
+"""
 TOKEN = "a-token-0123456789"
 
 

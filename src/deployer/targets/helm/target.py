@@ -81,6 +81,13 @@ class HelmTarget:
         """
         return self.workshop.session(self.desired.cluster, self.desired.folder)
 
+    def logged_in(self) -> Session:
+        """The same, whether anything answers there or not.
+
+        :raises DeployerError: it cannot be logged in to.
+        """
+        return self.workshop.sessions.of(self.desired.cluster, self.desired.folder)
+
     # What a rollout asks for
 
     def steps(self, release: ReleaseId) -> tuple[Step, ...]:
