@@ -47,6 +47,7 @@ def test_a_broken_canary_withholds_its_cluster_and_no_other(fleets):
         "lagoon/staging": "succeeded",
         "lagoon/ocean": "succeeded",
     }
+    assert "not ready: hub-" in ran.out, str(ran)  # seen before the roll-back took them away
     assert fleet.manifest("reef/staging") == before
     seen = fleet.json("status", f"reef/{fleet.full('staging')}")
     assert [one["detail"][:18] for one in seen] == ["revision 2 failed:"]

@@ -59,7 +59,7 @@ def test_a_roll_back_returns_to_what_was_proven(fleets):
 
 def test_a_lock_that_was_left_behind_is_taken_away(fleets):
     fleet = fleets({"reef": {"staging": {}}})
-    fleet.change("reef/staging", slow(30))
+    fleet.change("reef/staging", slow(60))
     child = fleet.begin("deploy", "--all", "--yes")
     wait_until(lambda: fleet.is_pending("reef/staging") or child.poll() is not None)
     child.kill()
@@ -68,6 +68,7 @@ def test_a_lock_that_was_left_behind_is_taken_away(fleets):
     assert "is locked by rollout" in refused.out + refused.err
     unlocked = fleet.ok("unlock", f"reef/{fleet.full('staging')}", "--yes")
     assert "unlocked" in unlocked.out
+    assert "a helm may still be at work on it" in unlocked.out
     assert "nothing is locked" in fleet.ok("unlock", f"reef/{fleet.full('staging')}").out
 
 

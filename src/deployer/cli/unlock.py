@@ -20,7 +20,9 @@ from deployer.plan.ports import Holder
 from deployer.rollout.events import Unlocked
 from deployer.rollout.journal import Journal
 from deployer.rollout.origin import Origin
+from deployer.targets.helm.target import HelmTarget
 from deployer.targets.local.locks import is_stale
+from deployer.targets.local.target import LocalTarget
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +37,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
     held = {release: holder for release, holder in target.locks().items() if not names or release.name in names}
     for release, holder in held.items():
         print(f"{release} is held by {holder}: {LIVES[lives(holder)].format(pid=holder.pid)}")
+        if lives(holder) is not True and (left := _left_at_work(target, release)):
+            print(f"  {left}")
     if not held:
         print(f"{' '.join([cluster, *names])}: nothing is locked.")
         return EXIT_OK
@@ -52,6 +56,20 @@ LIVES = {
     False: "process {pid} is gone, so the lock is stale",
     None: "whether it is at work cannot be seen from here",
 }
+
+
+def _left_at_work(target: LocalTarget | HelmTarget, release: ReleaseId) -> str:
+    """What may go on though its deployer is gone: a helm ends by itself, and nobody else sees that it lives."""
+    if not isinstance(target, HelmTarget):
+        return ""
+    try:
+        last = target.history(release).last
+    except DeployerError:
+        return ""
+    if last is None or not last.pending:
+        return ""
+    since = f"{last.updated:%Y-%m-%d %H:%M:%S %Z}"
+    return f"but it is {last.status} since {since}: a helm may still be at work on it, even without its deployer"
 
 
 def lives(holder: Holder) -> bool | None:

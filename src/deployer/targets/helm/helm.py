@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -19,11 +20,12 @@ from deployer.errors import CommandError, DeployerError, TargetError
 from deployer.fleet.ids import ReleaseId
 from deployer.helm.commands import Commands
 from deployer.plan.steps import Step
-from deployer.process import redact
+from deployer.process import Result, redact
 from deployer.targets.credentials.session import Session
 from deployer.targets.helm.history import History
 from deployer.targets.helm.kubectl import transient_command
 from deployer.targets.helm.messages import explained
+from deployer.targets.helm.pods import Watched, watched
 from deployer.targets.helm.retry import is_transient, retried
 
 LOOK = 60.0  # seconds for a look at what Helm holds
@@ -76,18 +78,44 @@ class Runner:
         """
         return look(self.session, argv, env=self.env, cancelled=self.cancelled)
 
-    def act(self, step: Step, *, seconds: float, cwd: Path | None = None, notes: Iterable[str] = ()) -> Acted:
+    def act(
+        self,
+        step: Step,
+        *,
+        seconds: float,
+        cwd: Path | None = None,
+        notes: Iterable[str] = (),
+        for_pods: bool = False,
+    ) -> Acted:
         """Carry out one step.
 
         :param cwd: where paths in it start from.
         :param notes: what whoever reads the log must know of them.
+        :param for_pods: it waits for pods: where it fails, those that are not ready are told.
         :raises TargetError: it failed; the error names the chart's file and line where they are the cause.
         """
         log = self._log_file(step)
         self.say(f"$ {step.shown()}")
         began = time.monotonic()
+        with watched(self.session, self.release, seconds) if for_pods else nullcontext(Watched()) as pods:
+            done = self._run(step, log, seconds=seconds, cwd=cwd, notes=notes)
+        said = f"{done.stdout}{done.stderr}\nexit code {done.returncode}\n"
+        if not done.ok and pods.told:
+            said += f"pods that were not ready: {pods.told}\n"
+        self._write(log, step, notes, said)
+        if not done.ok:
+            said = done.stderr.strip() or done.stdout.strip()
+            timed_out = time.monotonic() - began > seconds * LATE
+            error = explained(self.release, said, self.charts, log=str(log), waited_for=pods.told)
+            raise _FailedError.of(error, said, timed_out=timed_out)
+        return Acted(log, done.stdout)
+
+    def _run(self, step: Step, log: Path, *, seconds: float, cwd: Path | None, notes: Iterable[str]) -> Result:
+        """
+        :raises TargetError: it did not come to an end by itself.
+        """
         try:
-            done = self.session.run(
+            return self.session.run(
                 step.argv(),
                 env={**self.env, **step.environment},
                 cwd=cwd,
@@ -100,12 +128,6 @@ class Runner:
         except CommandError as error:
             self._write(log, step, notes, f"{error.message}\n{error.hint}\n")
             raise TargetError(f"{self.release}: {error.message}", hint=error.hint, log=str(log)) from None
-        self._write(log, step, notes, f"{done.stdout}{done.stderr}\nexit code {done.returncode}\n")
-        if not done.ok:
-            said = done.stderr.strip() or done.stdout.strip()
-            timed_out = time.monotonic() - began > seconds * LATE
-            raise _FailedError.of(explained(self.release, said, self.charts, log=str(log)), said, timed_out=timed_out)
-        return Acted(log, done.stdout)
 
     def act_with_retries(
         self, prepare: Callable[[], Step | None], *, seconds: float, cwd: Path | None = None, notes: Iterable[str] = ()
@@ -121,7 +143,7 @@ class Runner:
         def once() -> Acted | None:
             step = prepare()
             left = max(deadline - time.monotonic(), 1.0)
-            return self.act(step, seconds=left, cwd=cwd, notes=notes) if step else None
+            return self.act(step, seconds=left, cwd=cwd, notes=notes, for_pods=True) if step else None
 
         return retried(once, _is_transient, cancelled=self.cancelled, deadline=deadline, say=self.say)
 

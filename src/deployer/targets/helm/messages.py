@@ -20,10 +20,13 @@ _PLACES = (
 _NOISE = re.compile(r"^(WARNING: |I\d{4} |W\d{4} |level=|time=|\s*$|Release \".*\" (does not exist|has been))")
 
 
-def explained(release: ReleaseId, said: str, charts: Mapping[str, str], *, log: str = "") -> TargetError:
+def explained(
+    release: ReleaseId, said: str, charts: Mapping[str, str], *, log: str = "", waited_for: str = ""
+) -> TargetError:
     """The error for what Helm said.
 
     :param charts: the folder in the fleet of each chart, by the chart's name.
+    :param waited_for: the pods that were not ready.
     """
     lines = [line for line in said.splitlines() if not _NOISE.match(line)]
     text = "\n".join(lines)
@@ -34,7 +37,8 @@ def explained(release: ReleaseId, said: str, charts: Mapping[str, str], *, log: 
             why = " ".join(found["why"].split("\n")[0].split())
             place = Place(in_fleet(found["path"], charts), int(found["line"]))
             return TargetError(f"{release}: the chart's template is broken: {why or 'see below'}", place, hint, log=log)
-    return TargetError(f"{release}: {_first(lines)}", hint=hint, log=log)
+    not_ready = f" (not ready: {waited_for})" if waited_for else ""
+    return TargetError(f"{release}: {_first(lines)}{not_ready}", hint=hint, log=log)
 
 
 def _first(lines: list[str]) -> str:

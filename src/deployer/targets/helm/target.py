@@ -40,6 +40,7 @@ from deployer.targets.helm.work import Made, Work
 from deployer.targets.helm.workshop import Workshop
 from deployer.targets.local.files import locked_file, private_folder
 
+LEFT_AT_WORK = "a helm that another deployer on this machine began, or left behind"
 QUICK = 60.0  # seconds for what changes no pods
 FRESH = 5.0  # seconds for which an upgrade takes what was just seen for true
 HUB_SECRET = "hub"  # noqa: S105 - the name that the community's chart gives its Secret
@@ -329,7 +330,13 @@ class HelmTarget:
         if release.cluster != self.cluster:
             raise TargetError(f"{release} is not of cluster {self.cluster}")
         folder = private_folder(self._folder(release))
-        with locked_file(folder / "busy", give_up=control.cancelled.is_set) as busy:
+        notices: list[str] = []
+
+        def waits() -> None:
+            control.say(f"waits for {LEFT_AT_WORK}")
+            notices.append(f"waited for {LEFT_AT_WORK}")
+
+        with locked_file(folder / "busy", give_up=control.cancelled.is_set, waits=waits) as busy:
             if busy is None:
                 raise TargetError(f"{release}: cancelled before it began")
             found = self.desired.fleet.releases.get(release) or self._gone(release)
@@ -343,7 +350,7 @@ class HelmTarget:
                 self.desired.chart_folders(found) if found.chart else {},
                 control.say,
             )
-            yield Work(found, self.desired, self.workshop, runner, self._commands(release), control)
+            yield Work(found, self.desired, self.workshop, runner, self._commands(release), control, notices=notices)
 
     def _gone(self, release: ReleaseId) -> Release:
         """A release that the fleet has no more, or that it retires: only what it is called is known."""

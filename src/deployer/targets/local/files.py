@@ -87,13 +87,23 @@ def locked(path: Path, *, give_up: Callable[[], bool] = lambda: False) -> Iterat
 
 
 @contextmanager
-def locked_file(path: Path, *, give_up: Callable[[], bool] = lambda: False) -> Iterator[int | None]:
-    """As :func:`locked`, with the open file: a child that is given it holds ``path``, too, until it ends."""
+def locked_file(
+    path: Path, *, give_up: Callable[[], bool] = lambda: False, waits: Callable[[], None] = lambda: None
+) -> Iterator[int | None]:
+    """As :func:`locked`, with the open file: a child that is given it holds ``path``, too, until it ends.
+
+    :param waits: called once, where somebody else holds it.
+    """
     private_folder(path.parent)
     with telling(path):
         handle = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
     try:
-        yield handle if _wait_for(handle, give_up) else None
+        if not try_lock(handle):
+            waits()
+            if not _wait_for(handle, give_up):
+                yield None
+                return
+        yield handle
     finally:
         os.close(handle)
 
