@@ -6,6 +6,7 @@ a job becomes stands in the folder's ``ci.json``, as the output ``ci`` of the mo
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -46,6 +47,44 @@ def jobs(tree: Tree, paths: Iterable[str] | None) -> list[Job]:
     return [
         Job(name, _identities(tree, name)) for name in _folders(tree) if touched is None or _hit(tree, name, touched)
     ]
+
+
+def digest(plan: str) -> str:
+    """A hash of what a plan (``tofu show -json``) would change: of each resource what is done, and to which values.
+
+    What one identity merely sees and another does not is no part of it.
+
+    :raises DeployerError: it is no plan.
+    """
+    try:
+        data = json.loads(plan)
+    except ValueError:
+        raise DeployerError("not JSON", hint=_PLAN_HINT) from None  # of a text that may hold secrets nothing is quoted
+    resources = data.get("resource_changes", []) if isinstance(data, dict) and "planned_values" in data else None
+    if not isinstance(resources, list):
+        raise DeployerError("no plan", hint=_PLAN_HINT)
+    changes = [found for one in resources if (found := _change(one))]
+    text = json.dumps(sorted(changes, key=lambda one: str(one["address"])), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+_PLAN_HINT = "tofu show -json PLAN | deployer terraform-jobs --digest -"
+
+
+def _change(resource: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """One resource's address, actions and new values, without what stays as it is."""
+    change = resource["change"]
+    if change["actions"] == ["no-op"]:
+        return None
+    before, after = change.get("before") or {}, change.get("after") or {}
+    return {
+        "address": resource["address"],
+        "actions": change["actions"],
+        "moved": resource.get("previous_address"),
+        "values": {key: value for key, value in after.items() if key not in before or before[key] != value},
+        "gone": sorted(key for key in before if key not in after),
+        "unknown": change.get("after_unknown"),
+    }
 
 
 def _folders(tree: Tree) -> list[str]:

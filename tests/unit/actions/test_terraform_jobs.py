@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from deployer.actions.terraform_jobs import Job, jobs
+from deployer.actions.terraform_jobs import Job, digest, jobs
 from deployer.errors import DeployerError
 
 REEF, ATOLL = "terraform/clusters/reef", "terraform/clusters/atoll"
@@ -83,3 +83,40 @@ def test_a_file_that_cannot_be_read_is_named(text, told):
 def test_no_terraform_at_all():
     assert jobs(Files({"deployer.yaml": ""}), None) == []
     assert Job("reef", {}).entry()["can-plan"] is False
+
+
+def plan(*changes):
+    return json.dumps({"planned_values": {}, "resource_changes": list(changes)})
+
+
+def change(address, actions, before=None, after=None):
+    return {"address": address, "change": {"actions": actions, "before": before, "after": after}}
+
+
+SEEN = change("a.b", ["update"], {"size": 1, "key": ""}, {"size": 2, "key": ""})
+
+
+@pytest.mark.parametrize(
+    ("another", "same"),
+    [
+        (plan(SEEN), True),
+        (plan(change("a.c", ["no-op"], {"size": 1}, {"size": 1}), SEEN), True),
+        # Who applies sees a key that who plans may not see; neither changes it.
+        (plan(change("a.b", ["update"], {"size": 1, "key": "k"}, {"size": 2, "key": "k"})), True),
+        (plan(change("a.b", ["update"], {"size": 1, "key": ""}, {"size": 3, "key": ""})), False),
+        (plan(change("a.b", ["delete", "create"], {"size": 1, "key": ""}, {"size": 2, "key": ""})), False),
+        (plan(SEEN, change("a.c", ["delete"], {"size": 1})), False),
+        (plan(SEEN, change("a.c", ["create"], None, {"size": 1})), False),
+        (plan(change("a.d", ["update"], {"size": 1, "key": ""}, {"size": 2, "key": ""})), False),
+        (plan(), False),
+    ],
+)
+def test_two_plans_that_do_the_same_have_one_digest(another, same):
+    assert (digest(another) == digest(plan(SEEN))) is same
+
+
+@pytest.mark.parametrize("text", ["", "SECRET {", "[]", '{"resource_changes": 1}', '{"values": {"SECRET": 1}}'])
+def test_what_is_no_plan_is_refused_and_not_quoted(text):
+    with pytest.raises(DeployerError) as caught:
+        digest(text)
+    assert "SECRET" not in str(caught.value)
