@@ -134,21 +134,44 @@ def test_custom_resource_definitions_come_before_the_release(fleets):
     fleet.cluster("reef/staging").kubectl("delete", "crd", "shells.stage.test")
 
 
+def become(fleet, binding):
+    """From now on the fleet's account is one that has just the ClusterRole of the hub's name."""
+    cluster, name = fleet.cluster("reef/staging"), fleet.full("staging")
+    cluster.kubectl("create", "serviceaccount", "deployer", "--namespace", name)
+    where = ["--namespace", name] if binding == "rolebinding" else []
+    account = f"--serviceaccount={name}:deployer"
+    cluster.kubectl("create", binding, name, f"--clusterrole={name}", account, *where)
+    token = cluster.kubectl("create", "token", "deployer", "--namespace", name).strip()
+    kubeconfig = json.loads(cluster.kubectl("config", "view", "--raw", "--flatten", "--output", "json"))
+    kubeconfig["users"] = [{"name": one["name"], "user": {"token": token}} for one in kubeconfig["users"]]
+    (fleet.folder("reef") / "kubeconfig.yaml").write_text(json.dumps(kubeconfig))
+
+
+def test_an_account_of_one_namespace_sees_what_is_deployed_there(fleets):
+    fleet = fleets({"reef": {"staging": {"helm_chart": "small"}}})
+    fleet.ok("deploy", "--all", "--yes")
+    cluster, name = fleet.cluster("reef/staging"), fleet.full("staging")
+    resources = "configmaps,secrets,leases.coordination.k8s.io,deployments.apps,statefulsets.apps"
+    cluster.kubectl("create", "clusterrole", name, "--verb=get,list", f"--resource={resources}")
+    become(fleet, "rolebinding")
+    try:
+        seen = status(fleet, "reef/staging")
+        assert (seen["state"], seen["up_to_date"], seen["chart"]) == ("running", True, "small-0.1.0")
+        assert fleet.json("plan", "--outdated")["releases"] == []
+        assert "nothing is locked" in fleet.ok("unlock", "reef").out
+    finally:
+        cluster.kubectl("delete", "clusterrole", name)
+
+
 @pytest.mark.parametrize("lock", ["lease", "none"])
 def test_an_account_that_may_not_lock_is_told_what_it_needs(fleets, lock):
     fleet = fleets({"reef": {"staging": {"helm_chart": "small"}}})
     fleet.settings(lock=lock)
     cluster, name = fleet.cluster("reef/staging"), fleet.full("staging")
     cluster.kubectl("create", "namespace", name)
-    cluster.kubectl("create", "serviceaccount", "deployer", "--namespace", name)
     rules = ["--verb=*", "--resource=configmaps,secrets,namespaces,deployments.apps,statefulsets.apps"]
     cluster.kubectl("create", "clusterrole", name, *rules)
-    account = f"--serviceaccount={name}:deployer"
-    cluster.kubectl("create", "clusterrolebinding", name, f"--clusterrole={name}", account)
-    token = cluster.kubectl("create", "token", "deployer", "--namespace", name).strip()
-    kubeconfig = json.loads(cluster.kubectl("config", "view", "--raw", "--flatten", "--output", "json"))
-    kubeconfig["users"] = [{"name": one["name"], "user": {"token": token}} for one in kubeconfig["users"]]
-    (fleet.folder("reef") / "kubeconfig.yaml").write_text(json.dumps(kubeconfig))
+    become(fleet, "clusterrolebinding")
 
     ran = fleet.run("deploy", "--all", "--yes")
     cluster.kubectl("delete", "clusterrole,clusterrolebinding", name)

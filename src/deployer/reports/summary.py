@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich import box
@@ -85,14 +85,14 @@ def _hubs(result: RolloutResult) -> list[ReleaseResult]:
 
 def _show_failure(release: ReleaseResult, out: Console) -> None:
     ended = release.ended
-    out.print(Text(f"{release.release} failed: {ended.cause}", style="red"))
+    out.print(Text(f"{release.release} failed: {ended.cause}", style="red"), soft_wrap=True)
     for label, text in (("evidence", ended.evidence), ("log", ended.log), ("report of a bug", ended.bug)):
         if text and text not in ended.cause:
             out.print(f"  {label}: {_near(text)}", soft_wrap=True)
 
 
-def hints(releases: Iterable[ReleaseResult]) -> list[str]:
-    """What to do about what failed, each hint said once: whose it is, and its lines below, so that they can be pasted.
+def hints(releases: Sequence[ReleaseResult]) -> list[str]:
+    """What to do about what failed, each hint said once: whose it is, and its lines below.
 
     What the cause says already, or the log that is named beside it, is left out.
     """
@@ -100,7 +100,9 @@ def hints(releases: Iterable[ReleaseResult]) -> list[str]:
     for release in releases:
         if release.outcome is Outcome.FAILED and (hint := _new_in(release.ended.hint, release)):
             found.setdefault(hint, []).append(str(release.release))
-    return [line for hint, names in found.items() for line in (f"{', '.join(names)}:", *_indented(hint))]
+    alone = sum(release.outcome is Outcome.FAILED for release in releases) == 1  # then it stands right above
+    whose = {hint: [] if alone else [f"{', '.join(names)}:"] for hint, names in found.items()}
+    return [line for hint, heads in whose.items() for line in (*heads, *_indented(hint))]
 
 
 def _new_in(hint: str, release: ReleaseResult) -> str:

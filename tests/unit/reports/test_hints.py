@@ -34,7 +34,11 @@ def failed(name: str, cause: str, hint: str, log: str = "") -> ReleaseResult:
             [failed("a", "a: UPGRADE FAILED: no", "Error: UPGRADE FAILED: no\nAll that Helm said: /x.log", "/x.log")],
             [],
         ),
-        ([failed("a", "no context", "It has: one, two")], ["reef/a:", "  It has: one, two"]),
+        ([failed("a", "no context", "It has: one, two")], ["  It has: one, two"]),
+        (
+            [failed("a", "no context", "It has: one, two"), failed("b", "it broke", "")],
+            ["reef/a:", "  It has: one, two"],
+        ),
         ([failed("a", "it broke", "")], []),
     ],
 )  # fmt: skip
