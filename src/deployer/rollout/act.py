@@ -231,7 +231,7 @@ class _Carrier:
         ended = ReleaseEnded(
             self.work.now(), self.work.run, self.id, outcome, cause=cause, log=self.log, bug=self.bug, adopted=adopted
         )
-        ended = replace(ended, hint=self.hint)
+        ended = replace(ended, hint=self.hint if outcome is Outcome.FAILED else "")
         if upgrade is None:
             return ended
         return replace(
