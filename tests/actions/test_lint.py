@@ -54,6 +54,15 @@ def test_a_new_fleet_has_what_the_deployer_writes(fleet):
     assert {path: (fleet / path).read_text() for path in TEXTS} == TEXTS
 
 
+def test_what_is_installed_is_to_be_pinned(tmp_path, capsys):
+    (tmp_path / "config/clusters").mkdir(parents=True)
+    assert main(["--fleet", str(tmp_path), "workflow", "--write"]) == 0
+    assert "deployer.yaml has no `install:`" in capsys.readouterr().err
+    (tmp_path / "deployer.yaml").write_text("install: jupyterhub-deployer==0.1.0\n")
+    assert main(["--fleet", str(tmp_path), "workflow", "--check"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_an_edited_or_missing_file_is_found_and_mended(tmp_path, capsys):
     (tmp_path / "config/clusters").mkdir(parents=True)
     fleet = ["--fleet", str(tmp_path), "workflow"]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pexpect
 import pytest
 
+from age_keys import make_age_key
 from deployer.scaffold.create import new_fleet
+from deployer.secrets.sops import is_encrypted
 
 PATIENCE = 120  # seconds; only a guard
 # From Python 3.12 on, where the tests run in parallel: the child becomes another program at once.
@@ -43,6 +46,7 @@ def test_with_options(template):
     [
         ([], "missing: NAME, --provider"),
         (["atoll", "--provider", "azure", "--cluster-name", "c"], "missing: --resource-group"),
+        (["atoll", "--provider", "gcp"], "missing: --project, --zone (or --region)"),
         (["atoll", "--provider", "aws", "--zone", "z"], "--zone: not for provider aws"),
         (["atoll", "--provider", "gpc"], "did you mean gcp?"),
         (["atoll", "--provider", "local", "--port", "80x"], "must be a whole number above 0"),
@@ -53,6 +57,25 @@ def test_without_a_terminal_all_that_is_missing_is_said(template, words, told):
     assert (ran.returncode, ran.stdout) == (1, "")
     assert told in ran.stderr
     assert not (template / "config/clusters/atoll").exists()
+
+
+def test_what_is_said_next_names_a_key_first_and_leaves_nothing_where_it_fails(tmp_path):
+    root = tmp_path / "fleet"
+    new_fleet(root)
+    words = ("new", "cluster", "atoll", "--provider", "kubeconfig", "--context", "atoll")
+    said = [line.strip() for line in run(root, *words).stdout.partition("Next:\n")[2].splitlines()]
+    assert said[0].startswith("name your key in .sops.yaml")
+    (root / "KUBECONFIG").write_text("kind: Config\n")
+    words = [str(Path(sys.executable).parent / "sops"), *said[1].split()[1:]]
+    failed = subprocess.run(words, cwd=root, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    sealed = root / "config/clusters/atoll/enc-kubeconfig.secret.yaml"
+    assert failed.returncode != 0
+    assert not sealed.exists()
+    (root / ".sops.yaml").write_text(f"creation_rules: [{{age: {make_age_key().recipient}}}]\n")
+    subprocess.run(words, cwd=root, capture_output=True, timeout=PATIENCE, check=True)
+    assert is_encrypted(sealed.read_bytes())
+    again = run(root, "new", "cluster", "reef", "--provider", "kubeconfig", "--context", "reef").stdout
+    assert "name your key" not in again
 
 
 def test_dry_run_writes_nothing(template):
@@ -74,10 +97,10 @@ def test_at_a_terminal(template):
         child.sendline("azure")
         child.expect(r"the name of the AKS cluster \[lagoon\]: ")
         child.sendline("")
-        child.expect("its resource group: ")
+        child.expect("its resource group[^:]*: ")
         child.sendline("")
         child.expect("An answer is needed here")
-        child.expect("its resource group: ")
+        child.expect("its resource group[^:]*: ")
         child.sendline("hubs")
         child.expect(r"\[none\]: ")
         child.sendline("lagoon.example.org")

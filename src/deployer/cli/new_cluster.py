@@ -36,6 +36,7 @@ from deployer.scaffold.cluster import (
 from deployer.scaffold.terraform import KEY_OUTPUT, Outputs
 from deployer.scaffold.terraform_folder import CLUSTERS as FOLDERS
 from deployer.scaffold.terraform_folder import IDENTITIES
+from deployer.secrets.named import names_a_key
 
 # What keys of the providers' blocks are called as options, where that is another word.
 _OPTIONS = {
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         edit = terraform_join.with_planner(edit, outputs, context.fleet)
     written = writing.finish(args, context, edit, [ReleaseId(facts.name, SUPPORT)])
     if written:
-        _say_next(facts, built=outputs is not None)
+        _say_next(facts, context.fleet, built=outputs is not None)
         if outputs and outputs.ci.get("planner") and not terraform_join.has_folder(outputs, context.fleet):
             print(
                 f"No {IDENTITIES} was written, for there is no {FOLDERS}/{outputs.name}: pipelines plan nothing of it."
@@ -161,7 +162,8 @@ def _connection(args: argparse.Namespace, provider: Provider, name: str, asker: 
             default = _DEFAULTS.get((provider, key), name if _option(key) == "cluster-name" else "")
             needed = spec.required or (provider, key) in _NEEDED_TOO
             question = f"{provider}: {spec.doc}{f', such as {spec.example}' if spec.example and not default else ''}"
-            given = asker.text(f"--{_option(key)}", question, given, default=default, needed=needed)
+            option = "--zone (or --region)" if key == "zone" else f"--{_option(key)}"
+            given = asker.text(option, question, given, default=default, needed=needed)
         if given:
             found[key] = given
     return found
@@ -202,13 +204,17 @@ def _given(args: argparse.Namespace, option: str) -> str | None:
     return given
 
 
-def _say_next(facts: ClusterFacts, *, built: bool) -> None:
+def _say_next(facts: ClusterFacts, fleet: Fleet, *, built: bool) -> None:
     print("Next:")
-    if facts.provider is Provider.KUBECONFIG:
-        file = f"{CLUSTERS}/{facts.name}/{facts.connection['file']}"
-        print(f"  sops --encrypt --filename-override {file} KUBECONFIG > {file}")
-    elif key := facts.connection.get("key"):
-        file = f"{CLUSTERS}/{facts.name}/{key}"
+    of_kubeconfig = facts.provider is Provider.KUBECONFIG
+    if sealed := facts.connection.get("file" if of_kubeconfig else "key"):
+        if not names_a_key(fleet.tree):
+            print(
+                "  name your key in .sops.yaml: take the # from its lines, and put what encrypts in the place of age1…"
+            )
+        file = f"{CLUSTERS}/{facts.name}/{sealed}"
         before = f"terraform output -raw {KEY_OUTPUT} | " if built else ""  # so that the key touches no disk in clear
-        print(f"  {before}sops --encrypt --filename-override {file} {'/dev/stdin' if built else 'KEY'} > {file}")
+        source = "/dev/stdin" if built else "KUBECONFIG" if of_kubeconfig else "KEY"
+        # What sops writes itself is there only when it is whole; behind a > an error leaves an empty file.
+        print(f"  {before}sops --encrypt --filename-override {file} --output {file} {source}")
     print(f"  deployer new hub {facts.name} NAME")

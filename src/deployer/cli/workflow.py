@@ -9,11 +9,20 @@ They name no cluster and no hub, so they need no change when one is added. renov
 from __future__ import annotations
 
 import argparse
+import re
+import sys
 from pathlib import Path
 
 from deployer.actions.workflow import THEIRS, texts
 from deployer.cli.context import Context
 from deployer.errors import EXIT_OK, DeployerError, Place
+from deployer.fleet.settings import FILE as SETTINGS_FILE
+
+NO_INSTALL = (
+    f"deployer: {SETTINGS_FILE} has no `install:`, so the workflows install what is called jupyterhub-deployer in\n"
+    "pip's index. "
+    "Whoever has that name there runs with your jobs' log-ins: pin a version or a commit (docs: automation)."
+)
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +37,17 @@ def run(args: argparse.Namespace, context: Context) -> int:
             print(f"wrote {path}")
     else:
         _check(context.root)
+    if not _names_what_to_install(context.root / SETTINGS_FILE):
+        print(NO_INSTALL, file=sys.stderr)
     return EXIT_OK
+
+
+def _names_what_to_install(settings: Path) -> bool:
+    """Read as the workflows' own action does, which has no deployer yet."""
+    try:
+        return re.search(r"^install:\s*['\"]?[^'\"#\s]", settings.read_text(encoding="utf-8"), re.MULTILINE) is not None
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def write(root: Path) -> list[str]:

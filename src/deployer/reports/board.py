@@ -95,7 +95,7 @@ class Board:
             return sign(row.outcome), Text(str(row.release)), Text(seconds), Text(text, style=SIGNS[row.outcome][1])
         if row.began is not None:
             since = clock((self.now() - row.began).total_seconds())
-            doing = row.said or (DOING[row.act] if row.act else "starting")
+            doing = _doing(row)
             return Text("…", style="cyan"), Text(str(row.release), style="bold"), Text(since), Text(doing, style="cyan")
         waits = ", ".join(need.name for need in self.progress.waits_for(row))
         doing = f"waits for {waits}" if waits else "waits for its turn"
@@ -105,6 +105,12 @@ class Board:
         ended = sum(row.outcome is not None for row in rows)
         hidden = f", {len(rows) - shown} not shown" if shown < len(rows) else ""
         return f"{ended} of {len(rows)} done{hidden}"
+
+
+def _doing(row: Row) -> str:
+    """What a release does. Of a command that is at work only which it is: all begin alike, and logs have them whole."""
+    act = DOING[row.act] if row.act else "starting"
+    return f"{act}: {row.said.split()[1]} is at work" if row.said.startswith("$ ") else row.said or act
 
 
 def _ended(event: ReleaseEnded) -> str:

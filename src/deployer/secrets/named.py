@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from posixpath import normpath
 
 from deployer.errors import DeployerError, Place
+from deployer.fleet.helm_yaml import load
 from deployer.fleet.housekeeping import says_secret, why_open
 from deployer.fleet.repository import CLUSTERS, Fleet, Release, cluster_path
 from deployer.fleet.tree import Tree, files_below
 from deployer.secrets.sops import SecretError, is_encrypted
+
+SOPS_FILE = ".sops.yaml"  # at the root of the fleet: who may decrypt what
 
 
 def is_named_secret(path: str) -> bool:
@@ -36,6 +39,15 @@ def secret_files(release: Release) -> Iterator[str]:
     yield from filter(is_named_secret, release.values_files)
     if release.domain_override:
         yield release.domain_override
+
+
+def names_a_key(tree: Tree) -> bool:
+    """Whether the fleet's ``.sops.yaml`` says with what anything is encrypted; that of a new fleet is all comments."""
+    try:
+        rules = load(tree.read(SOPS_FILE), SOPS_FILE).data
+    except (DeployerError, OSError):
+        return False
+    return isinstance(rules, dict) and bool(rules.get("creation_rules"))
 
 
 def check_encrypted(tree: Tree, path: str) -> None:
