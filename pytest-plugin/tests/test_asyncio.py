@@ -19,6 +19,16 @@ def test_threaded_hub_serves_any_loop(jupyterhub):
     asyncio.run(main())
 
 
+def test_what_would_block_the_loop_is_an_error_not_a_hang(jupyterhub, hub_run):
+    async def main():
+        with pytest.raises(WrongThreadError, match=r"await hub\.run_async"):
+            jupyterhub.run(jupyterhub.app.proxy.get_all_routes())
+        with pytest.raises(WrongThreadError, match="await the coroutine instead"):
+            hub_run(jupyterhub.app.proxy.get_all_routes())
+
+    asyncio.run(main())
+
+
 def test_inline_hub(jupyterhub_inline):
     async def main():
         async with jupyterhub_inline() as hub:

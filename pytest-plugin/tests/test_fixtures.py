@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from jupyterhub_pytest_plugin import HubError, HubStartError, LoginError, WrongThreadError
+from jupyterhub_pytest_plugin import ConfigError, HubError, HubStartError, LoginError, SpawnError, WrongThreadError
 from jupyterhub_pytest_plugin.contracts.wire import WebSocket
 
 
@@ -35,6 +35,18 @@ class TestHub:
     def test_call_wants_a_function(self, jupyterhub):
         with pytest.raises(TypeError, match=r"use hub\.run"):
             jupyterhub.call(jupyterhub.app.proxy.get_all_routes)
+
+    def test_call_wants_no_coroutine(self, jupyterhub):
+        with pytest.raises(TypeError, match=r"for a coroutine use hub\.run"):
+            jupyterhub.call(jupyterhub.app.proxy.get_all_routes())
+        with pytest.raises(TypeError, match=r"nobody awaits: use hub\.run"):
+            jupyterhub.call(lambda: jupyterhub.app.proxy.get_route("/"))
+
+    def test_future_of_another_loop_is_an_error_not_a_hang(self, jupyterhub):
+        import asyncio
+
+        with asyncio.Runner() as runner, pytest.raises(WrongThreadError, match="belongs to another event loop"):
+            jupyterhub.run(runner.get_loop().create_future())
 
     def test_run_inside_the_hub_is_an_error_not_a_hang(self, jupyterhub):
         async def nested():
@@ -77,6 +89,10 @@ class TestClients:
         assert hub_api(["read:hub"]).get(f"users/{hub_user.name}").status_code == 404
         assert hub_api([]).get("users").status_code == 403
         assert hub_api().get("users").status_code == 200
+
+    def test_one_scope_may_be_a_string(self, hub_api):
+        api = hub_api("list:users")
+        assert (api.get("users").status_code, api.get("groups").status_code) == (200, 403)
 
     def test_user_and_admin(self, hub_user, hub_admin):
         assert hub_user.client.get("hub/admin").status_code == 403
@@ -124,6 +140,70 @@ class TestRefusal:
     def test_refused_login_says_why(self, hub):
         with pytest.raises(LoginError, match=r"bob.*(403|200).*Invalid username or password"):
             hub.client().login("bob")
+
+    def test_default_gives_way_to_a_rule(self, jupyterhub_factory):
+        hub = jupyterhub_factory({"DummyAuthenticator": {"allowed_users": {"ada"}}})
+        assert hub.client().login("ada").logged_in
+        with pytest.raises(LoginError):
+            hub.client().login("bob")
+
+
+@pytest.fixture(scope="module")
+def full_hub(jupyterhub_factory):
+    def refuse(spawner):
+        raise RuntimeError("no room for " + spawner.user.name)
+
+    return jupyterhub_factory({"Spawner": {"pre_spawn_hook": refuse}})
+
+
+class TestFailedSpawn:
+    def test_says_why(self, full_hub):
+        with pytest.raises(SpawnError, match=r"of 'ada' did not start: status 500 .*no room for ada") as raised:
+            full_hub.user_client("ada").spawn()
+        assert raised.value.response.status_code == 500
+
+    def test_page(self, full_hub):
+        page = full_hub.user_client("bob").spawn(check=False)
+        assert (page.status_code, "500" in page.text) == (500, True)
+
+    def test_nobody_is_logged_in(self, full_hub):
+        with pytest.raises(HubError, match=r"login\(\) first"):
+            full_hub.client().spawn()
+
+
+class TestMisspelt:
+    @pytest.mark.parametrize(
+        ("overrides", "message"),
+        [
+            ({"JupyterHub": {"allow_named_server": True}}, "allow_named_server: .*did you mean allow_named_servers?"),
+            ({"Authenticator": {"alow_all": True}}, "Authenticator has no such trait; did you mean allow_all?"),
+            (
+                {"DummyAutenticator": {"password": "x"}},
+                "did you mean DummyAuthenticator?.*jupyterhub_unchecked_classes",
+            ),
+        ],
+    )
+    def test_config(self, jupyterhub_factory, overrides, message):
+        with pytest.raises(ConfigError, match=message):
+            jupyterhub_factory(overrides)
+
+    def test_trait_of_a_derived_class(self, jupyterhub_factory):
+        hub = jupyterhub_factory({"Spawner": {"home_dir_template": "/nowhere/{username}"}})  # traitlets hands it down
+        assert hub.running
+
+    def test_made_alone(self, make_spawner, make_authenticator, make_proxy):
+        from jupyterhub.auth import DummyAuthenticator
+        from jupyterhub.spawner import SimpleLocalProcessSpawner
+
+        from jupyterhub_pytest_plugin.proxy import InProcessProxy
+
+        for make, cls, name in (
+            (make_spawner, SimpleLocalProcessSpawner, "start_timeou"),
+            (make_authenticator, DummyAuthenticator, "admin_user"),
+            (make_proxy, InProcessProxy, "should_strat"),
+        ):
+            with pytest.raises(ConfigError, match=f"{cls.__name__} has no trait {name!r}; did you mean"):
+                make(cls, **{name: 1})
 
 
 class TestFactory:

@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -96,6 +97,47 @@ def test_wrong_scope_is_named(pytester):
     result = pytester.runpytest_inprocess()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*jupyterhub_scope = 'planet'*must be one of function, class*"])
+
+
+def test_unchecked_classes(pytester):
+    pytester.makeini("[pytest]\njupyterhub_unchecked_classes = LoadedLater\n")
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.jupyterhub(LoadedLater={"colour": "blue"})
+        def test_starts(jupyterhub):
+            assert jupyterhub.config.LoadedLater.colour == "blue"
+        """
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_real_server_that_is_missing_is_named(pytester, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jupyter_server", None)
+    result = pytester.runpytest_inprocess("--jupyterhub-singleuser=real")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*needs jupyter_server, which is missing: `pip install jupyter-server`*"])
+
+
+WARNS = """
+    import warnings
+
+    import pytest
+
+    def warn(module):
+        warnings.warn_explicit("old", DeprecationWarning, "file.py", 1, module=module)
+
+    def test_of_hubs(jupyterhub):
+        warn("jupyter_events.schema")
+        with pytest.raises(DeprecationWarning):
+            warn("mine.module")
+"""
+
+
+def test_warnings_of_hubs_are_no_errors_on_the_command_line(pytester):
+    pytester.makepyfile(WARNS)
+    pytester.runpytest_inprocess("-W", "error", "-p", "no:asyncio").assert_outcomes(passed=1)
 
 
 def test_left_behind_is_named_and_ended(pytester):
@@ -313,6 +355,21 @@ def test_failure_says_how_to_name_what_is_lacking(pytester):
     )
     result = pytester.runpytest_inprocess()
     result.stdout.fnmatch_lines(['*lacks = {"flying": "why"}'])
+
+
+def test_contract_shows_why_a_login_was_refused(pytester):
+    pytester.makepyfile(
+        """
+        from jupyterhub_pytest_plugin import AuthenticatorContract
+
+        class TestStrict(AuthenticatorContract):
+            authenticator_class = "dummy"
+            authenticator_config = {"allowed_users": {"bob"}}
+        """
+    )
+    result = pytester.runpytest_inprocess("-k", "test_login_survives", "--tb=short")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*Logins that were refused*", "login of 'ada' was refused with status *"])
 
 
 def test_contract_names_what_it_does_not_know(pytester):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .contracts.service import ServiceContract
     from .contracts.spawner import SpawnerContract
     from .echo import EchoServer
-    from .errors import HubError, HubStartError, LoginError, WrongThreadError
+    from .errors import ConfigError, HubError, HubStartError, LoginError, SpawnError, WrongThreadError
     from .fixtures import HubFactory
     from .hosting import Hub, InlineHub
     from .log import HubLog
@@ -35,6 +35,7 @@ _HOMES = {
     "AsyncHubAPI": "client",
     "AsyncHubClient": "client",
     "AuthenticatorContract": "contracts.authenticator",
+    "ConfigError": "errors",
     "EchoServer": "echo",
     "Hub": "hosting",
     "HubAPI": "client",
@@ -49,6 +50,7 @@ _HOMES = {
     "LoginError": "errors",
     "ProxyContract": "contracts.proxy",
     "ServiceContract": "contracts.service",
+    "SpawnError": "errors",
     "SpawnerContract": "contracts.spawner",
     "StillHub": "still",
     "WrongThreadError": "errors",
@@ -58,6 +60,7 @@ __all__ = [
     "AsyncHubAPI",
     "AsyncHubClient",
     "AuthenticatorContract",
+    "ConfigError",
     "EchoServer",
     "Hub",
     "HubAPI",
@@ -72,6 +75,7 @@ __all__ = [
     "LoginError",
     "ProxyContract",
     "ServiceContract",
+    "SpawnError",
     "SpawnerContract",
     "StillHub",
     "WrongThreadError",

@@ -118,6 +118,7 @@ class HubApp(JupyterHub):
     def _check_thread(self, *_: Any) -> None:
         if threading.get_ident() == self._owner:
             return
+        __tracebackhide__ = True
         msg = (
             f"the database of {self.log.name} was used from the thread {threading.current_thread().name!r}, but belongs"
             " to the hub's own: use `hub.call(lambda: …)` for functions and `hub.run(coroutine)` for coroutines"

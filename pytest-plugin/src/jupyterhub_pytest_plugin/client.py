@@ -11,17 +11,21 @@ import html
 import re
 import time
 from collections.abc import Generator
+from logging import ERROR
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
 import httpx
 
-from .errors import HubError, LoginError, WrongThreadError
+from .errors import HubError, LoginError, SpawnError, WrongThreadError
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
+    from logging import LogRecord
     from typing import Self
+
+    from .log import HubLog
 
 T = TypeVar("T")
 Flow = Generator[httpx.Request, httpx.Response, T]
@@ -35,6 +39,7 @@ class Site(Protocol):
     """What a client needs to know of a hub."""
 
     name: str
+    log: HubLog
     loop: asyncio.AbstractEventLoop | None
     inline: bool
 
@@ -149,6 +154,20 @@ class _Talk:
             response = yield response.next_request
         return response
 
+    def _spawned(self, server: str, options: Form | None, until: float, *, check: bool) -> Flow[httpx.Response]:
+        if not self.username:
+            msg = (
+                "nobody is logged in with this client: login() first (or set its `username` after a login of your own)"
+            )
+            raise HubError(msg)
+        before = len(self.site.log.records)
+        response = yield from self._spawn(server, options, until)
+        of_the_hub = response.url.path.startswith(urlsplit(self.site.url).path + "hub/")
+        if check and (response.status_code >= 400 or of_the_hub):
+            logged = _first_error(self.site.log.records[before:])
+            raise SpawnError(self.username, server, response, f"{shown(response)}{logged}")
+        return response
+
     def _spawn(self, server: str, options: Form | None, until: float) -> Flow[httpx.Response]:
         """Start a server by its form, and wait on its page as the browser would; returns its own page."""
         path = f"hub/spawn/{quote(self.username)}" + (f"/{quote(server)}" if server else "")
@@ -194,10 +213,18 @@ def _expect(response: httpx.Response, what: str) -> None:
         raise HubError(msg)
 
 
+def _first_error(records: list[LogRecord]) -> str:
+    """What the hub logged of an error, for a page says less; tornado's own records only tell of the request."""
+    found = [record for record in records if record.levelno >= ERROR and not record.name.startswith("tornado")]
+    return f" (logged: {found[0].getMessage().strip()[:300]})" if found else ""
+
+
 def shown(response: httpx.Response, limit: int = 300) -> str:
     """The words of an answer, without mark-up: a page's error message, or the start of it."""
     text = re.sub(r"<(script|style|head).*?</\1>", " ", response.text, flags=re.DOTALL)
-    found = re.search(r'<p class="(?:login_error|error)[^"]*">(.*?)</p>', text, flags=re.DOTALL)
+    found = re.search(r'<p class="(?:login_error|error)[^"]*">(.*?)</p>', text, flags=re.DOTALL) or re.search(
+        r'<div class="error">(.*?)</div>', text, flags=re.DOTALL
+    )
     words = re.sub(r"<[^>]+>", " ", found.group(1) if found else text)
     return " ".join(html.unescape(words).split())[:limit]
 
@@ -250,9 +277,14 @@ class HubClient(_Talk, httpx.Client):
         """Whether the hub knows this browser's cookies."""
         return self.get("hub/home", follow_redirects=False).status_code == 200
 
-    def spawn(self, server: str = "", *, options: Form | None = None, timeout: float = TIMEOUT) -> httpx.Response:
-        """Start one's own server, wait until it is ready, and open it."""
-        return self._drive(self._spawn(server, options, time.monotonic() + timeout))
+    def spawn(
+        self, server: str = "", *, options: Form | None = None, timeout: float = TIMEOUT, check: bool = True
+    ) -> httpx.Response:
+        """Start one's own server, wait until it is ready, and open it.
+
+        Raises :class:`SpawnError` with the hub's words if that fails; ``check=False`` returns the last page instead.
+        """
+        return self._drive(self._spawned(server, options, time.monotonic() + timeout, check=check))
 
     def approve(self, page: httpx.Response) -> httpx.Response:
         """Agree on the page on which a service asks for access, and follow to the service."""
@@ -297,9 +329,11 @@ class AsyncHubClient(_Talk, httpx.AsyncClient):
     async def logout(self) -> httpx.Response:
         return await self._drive(self._logout())
 
-    async def spawn(self, server: str = "", *, options: Form | None = None, timeout: float = TIMEOUT) -> httpx.Response:
+    async def spawn(
+        self, server: str = "", *, options: Form | None = None, timeout: float = TIMEOUT, check: bool = True
+    ) -> httpx.Response:
         """See :meth:`HubClient.spawn`."""
-        return await self._drive(self._spawn(server, options, time.monotonic() + timeout))
+        return await self._drive(self._spawned(server, options, time.monotonic() + timeout, check=check))
 
     async def approve(self, page: httpx.Response) -> httpx.Response:
         """See :meth:`HubClient.approve`."""

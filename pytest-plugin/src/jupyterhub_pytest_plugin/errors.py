@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import httpx
+
 
 class HubError(Exception):
     """The hub under test, or the way it is used, is at fault; the message says what to do."""
@@ -9,6 +14,10 @@ class HubError(Exception):
 
 class HubStartError(HubError):
     """The hub did not come up; the message ends with the last lines of its log."""
+
+
+class ConfigError(HubError):
+    """The configuration names a class or a trait that does not exist."""
 
 
 class WrongThreadError(HubError):
@@ -22,3 +31,17 @@ class LoginError(HubError):
         super().__init__(f"login of {username!r} was refused with status {status}: {text}")
         self.status = status
         self.text = text
+
+
+class SpawnError(HubError):
+    """A user's server did not start, or was not what the browser saw in the end; ``response`` is that page."""
+
+    def __init__(self, username: str, server: str, response: httpx.Response, text: str) -> None:
+        whose = f"the server {server!r} of {username!r}" if server else f"the server of {username!r}"
+        super().__init__(
+            f"{whose} did not start: status {response.status_code} at {response.url.path}: {text}"
+            " (spawn(check=False) returns the page instead)"
+        )
+        self.status = response.status_code
+        self.text = text
+        self.response = response

@@ -14,7 +14,7 @@ from .echo import EchoServer
 from .session import SESSION, HubSession, scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Coroutine, Iterator, Mapping
     from pathlib import Path
 
     from sqlalchemy.orm import Session
@@ -135,7 +135,7 @@ def hub_client(jupyterhub: Hub) -> Iterator[HubClient]:
 def hub_api(jupyterhub: Hub) -> Callable[..., HubAPI]:
     """The REST API: ``hub_api()`` with all rights, ``hub_api(scopes=["read:users"])`` with just these."""
 
-    def api(scopes: list[str] | None = None) -> HubAPI:
+    def api(scopes: str | list[str] | None = None) -> HubAPI:
         return jupyterhub.api(scopes)
 
     return api
@@ -228,8 +228,19 @@ def hub_tmp_cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def hub_run() -> Iterator[Callable[..., Any]]:
     """Run a coroutine in a sync test, in one loop for the whole test: ``hub_run(spawner.start())``."""
+    from .client import running_loop
+    from .errors import WrongThreadError
+
     with asyncio.Runner() as runner:
-        yield runner.run
+
+        def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+            if running_loop() is not None:
+                coroutine.close()
+                msg = "hub_run() is for sync tests, and this one runs in an event loop: await the coroutine instead"
+                raise WrongThreadError(msg)
+            return runner.run(coroutine)
+
+        yield run
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from .client import AsyncHubAPI, AsyncHubClient, HubAPI, HubClient, running_loop
-from .errors import HubError, HubStartError, WrongThreadError
+from .errors import ConfigError, HubError, HubStartError, WrongThreadError
 from .log import HubLog
 from .people import People
 from .reaper import children_of, ended, kill
@@ -85,12 +85,15 @@ class BaseHub:
 
     async def _start(self) -> None:
         from .app import HubApp
+        from .checks import allow_by_default, check_config
 
+        allow_by_default(self.config)
         app = HubApp(config=self.config, logger=self.log.logger)
         self._singletons.enter(app, self.config)
         self.loop = asyncio.get_running_loop()
         self.reap()  # a zombie would look alive to a spawner that asks for its process by number
         try:
+            check_config(self.config, self.place.unchecked)
             await app.initialize()
             self._app = app
             self.people = People(app)
@@ -184,8 +187,10 @@ class Hub(BaseHub):
         ready.wait(RUN_TIMEOUT)
         started = False
         try:
-            self.run(self._start())
+            self.wait(self._start())
             started = True
+        except ConfigError:
+            raise
         except Exception as error:
             msg = f"{self.name} did not start: {error!r}. The end of its log:\n{self._last_words}"
             raise HubStartError(msg) from error
@@ -211,7 +216,7 @@ class Hub(BaseHub):
         """Stop the hub, as a signal would; ``servers=False`` and ``proxy=False`` leave these until ``close()``."""
         if self.running:
             try:
-                self.run(self._end(servers=servers, proxy=proxy))
+                self.wait(self._end(servers=servers, proxy=proxy))
             finally:
                 self._end_thread()
 
@@ -232,7 +237,19 @@ class Hub(BaseHub):
         """Run a coroutine in the hub's event loop and return its result.
 
         >>> routes = hub.run(hub.app.proxy.get_all_routes())
+
+        For sync tests: an async one would stand still meanwhile, and uses :meth:`run_async`.
         """
+        __tracebackhide__ = True
+        if running_loop() not in {None, self.loop}:
+            _close(coroutine)
+            msg = f"run() would block this test's event loop: `await hub.run_async(…)` does not ({self.name})"
+            raise WrongThreadError(msg)
+        return self.wait(coroutine, timeout)
+
+    def wait(self, coroutine: Awaitable[T], timeout: float = RUN_TIMEOUT) -> T:
+        """:meth:`run` that blocks an async test too: for what takes moments and needs nothing of the test's loop."""
+        __tracebackhide__ = True
         loop = self._foreign_loop(coroutine)
         future = asyncio.run_coroutine_threadsafe(_awaited(coroutine), loop)
         try:
@@ -254,19 +271,28 @@ class Hub(BaseHub):
 
         >>> hub.call(lambda: hub.app.users["ada"].admin)
         """
-        if inspect.iscoroutinefunction(function):
-            msg = f"call() takes a function; for the coroutine of {function!r} use hub.run({function.__name__}(…))"
+        __tracebackhide__ = True
+        if inspect.iscoroutinefunction(function) or not callable(function):
+            _close(function)
+            name = getattr(function, "__name__", "coroutine")
+            msg = f"call() takes a function, not {function!r}: for a coroutine use hub.run({name}(…))"
             raise TypeError(msg)
 
         if running_loop() is self.loop:
             return function(*args, **kwargs)
 
         async def called() -> T:
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            if inspect.iscoroutine(result):
+                result.close()
+                msg = f"what was called gave a coroutine, {result!r}, which nobody awaits: use hub.run(…) for it"
+                raise TypeError(msg)
+            return result
 
-        return self.run(called())
+        return self.wait(called())
 
     def _foreign_loop(self, work: Any) -> asyncio.AbstractEventLoop:
+        __tracebackhide__ = True
         error: Exception
         if not inspect.isawaitable(work):
             error = TypeError(f"run() takes a coroutine, as in hub.run(spawner.poll()), not {work!r}: see call()")
@@ -274,10 +300,11 @@ class Hub(BaseHub):
             error = HubError(f"{self.name} is not running: start() it first")
         elif running_loop() is self.loop:
             error = WrongThreadError(f"this runs in the thread of {self.name}: await it instead of run() or call()")
+        elif asyncio.isfuture(work) and work.get_loop() is not self.loop:
+            error = WrongThreadError(f"{work!r} belongs to another event loop than {self.name}: await it there")
         else:
             return self.loop
-        if inspect.iscoroutine(work):
-            work.close()
+        _close(work)
         raise error
 
     def client(self) -> HubClient:
@@ -286,7 +313,7 @@ class Hub(BaseHub):
         self._resources.callback(client.close)
         return client
 
-    def api(self, scopes: list[str] | None = None) -> HubAPI:
+    def api(self, scopes: str | list[str] | None = None) -> HubAPI:
         """The REST API with a token of just these scopes; without any, with all that an admin has."""
         return self.api_with(self.call(self.people.token, scopes))
 
@@ -346,7 +373,7 @@ class InlineHub(BaseHub):
         self._clients.append(client)
         return client
 
-    def api(self, scopes: list[str] | None = None) -> AsyncHubAPI:
+    def api(self, scopes: str | list[str] | None = None) -> AsyncHubAPI:
         """The REST API with a token of just these scopes; without any, with all that an admin has."""
         api = AsyncHubAPI(self, self.people.token(scopes))
         self._clients.append(api)
@@ -365,6 +392,12 @@ def _give_cookies(client: httpx.Client | httpx.AsyncClient, cookies: list[tuple[
     host = urlsplit(url).hostname or ""
     for name, value, path in cookies:
         client.cookies.set(name, value, domain=host, path=path)
+
+
+def _close(work: Any) -> None:
+    """A coroutine that nobody will await need not be warned of."""
+    if inspect.iscoroutine(work):
+        work.close()
 
 
 async def _awaited(work: Awaitable[T]) -> T:

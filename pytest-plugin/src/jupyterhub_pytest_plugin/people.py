@@ -64,10 +64,10 @@ class People:
         db.commit()
         return name
 
-    def token(self, scopes: list[str] | None = None, *, username: str = "") -> str:
+    def token(self, scopes: str | list[str] | None = None, *, username: str = "") -> str:
         """An API token of this user (default: one with all rights), limited to these scopes."""
         user = self.add(username) if username else self.add(API_USER, admin=True)
-        limits = {} if scopes is None else {"scopes": scopes}
+        limits = {} if scopes is None else {"scopes": [scopes] if isinstance(scopes, str) else scopes}
         token: str = user.new_api_token(note="made for a test", **limits)
         return token
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 SCOPES = ("function", "class", "module", "package", "session")
+# Their warnings would break the hub in the middle of a request instead of a test.
+_OF_HUBS = [rf"{module}\." for module in ("jupyterhub", "jupyter_events", "alembic")]
 _HIDDEN: Any = getattr(pytest, "HIDDEN_PARAM", None)  # pytest >= 8.4: the test's id stays as it is
 
 
@@ -42,6 +46,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--jupyterhub-subdomain", action="store_true", help="hubs give each user a sub-domain")
     parser.addini(
         "jupyterhub_scope", f"scope of the `jupyterhub` fixtures: one of {', '.join(SCOPES)}", default="module"
+    )
+    parser.addini(
+        "jupyterhub_unchecked_classes", "classes that a hub loads late: their configuration is not looked at", "args"
     )
     parser.addini("jupyterhub_leaks", "what a session leaves behind is: error, warn or off", default="error")
     parser.addini(
@@ -66,14 +73,18 @@ def pytest_configure(config: pytest.Config) -> None:
         "jupyterhub_real_singleuser: run the test only with the real jupyterhub-singleuser, which starts slowly",
     )
     # Where warnings are errors, those of JupyterHub's own code would break the hub instead of a test.
-    for module in ("jupyterhub", "jupyter_events", "alembic"):
-        config.addinivalue_line("filterwarnings", rf"default::Warning:{module}\.")
+    for module in _OF_HUBS:
+        config.addinivalue_line("filterwarnings", f"default::Warning:{module}")
     option = config.option
+    if option.jupyterhub_singleuser == "real" and importlib.util.find_spec("jupyter_server") is None:
+        msg = "--jupyterhub-singleuser=real needs jupyter_server, which is missing: `pip install jupyter-server`"
+        raise pytest.UsageError(msg)
     options = Options(
         proxy=option.jupyterhub_proxy,
         singleuser=option.jupyterhub_singleuser,
         ssl=option.jupyterhub_ssl,
         subdomain=option.jupyterhub_subdomain,
+        unchecked=tuple(config.getini("jupyterhub_unchecked_classes")),
     )
     config.stash[SESSION] = HubSession(options)
     config.stash[LEAKS] = []
@@ -116,6 +127,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if not real and item.get_closest_marker("jupyterhub_real_singleuser"):
             item.add_marker(skip)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, None]:
+    """Inside of pytest's own: its ``-W`` wins over what we told it, and it puts back the filters afterwards."""
+    if any(given.startswith("e") for given in item.config.known_args_namespace.pythonwarnings or []):
+        for module in _OF_HUBS:
+            warnings.filterwarnings("default", module=module)
+    yield
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -65,7 +65,7 @@ class HubSession:
         name = f"hub-{next(self._numbers)}"
         folder = Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.environ[MARK]}-")).resolve()
         self._folders.append(folder)
-        return Place(name, folder, Port(), Port(), Port())
+        return Place(name, folder, Port(), Port(), Port(), unchecked=self.options.unchecked)
 
     def config(self, place: Place, hook: Callable[[Config], None] | None, layers: list[Overrides]) -> Config:
         """Our defaults, then the project's hook, then overrides, later ones winning."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 from .app import HubApp
+from .checks import allow_by_default, check_config, check_traits
 from .log import HubLog
 from .people import People, spawner_of
 
@@ -39,7 +40,9 @@ class StillHub:
         self._spawners: list[Any] = []
 
     def __enter__(self) -> Self:
+        allow_by_default(self.config)
         self.app = HubApp(config=self.config, logger=self.log.logger, serves=False)
+        check_config(self.config, self.place.unchecked)
         self._singletons.enter(self.app, self.config)
         # The test may run in a loop already, where no other one can be run.
         with ThreadPoolExecutor(1) as executor:
@@ -66,6 +69,7 @@ class StillHub:
         from jupyterhub import orm
         from jupyterhub.objects import Server
 
+        check_traits(spawner_class, traits)
         user = self.people.add(username)
         user.settings["spawner_class"] = spawner_class
         user.spawners.pop(server, None)
@@ -84,11 +88,13 @@ class StillHub:
 
     def make_authenticator(self, authenticator_class: type[T], **traits: Any) -> T:
         """An authenticator that reads the hub's configuration, with these traits on top."""
+        check_traits(authenticator_class, traits)
         make: Callable[..., T] = authenticator_class
         return make(parent=self.app, _deprecated_db_session=self.app.db, **traits)
 
     def make_proxy(self, proxy_class: type[T], **traits: Any) -> T:
         """A proxy of this class with its hub, as JupyterHub makes it; not started."""
+        check_traits(proxy_class, traits)
         app = self.app
         make: Callable[..., T] = proxy_class
         return make(

@@ -31,7 +31,7 @@ class HubUser:
 
     def __exit__(self, *_: object) -> None:
         if self.hub.running:
-            self.hub.run(delete_user(self.hub, self.name))
+            self.hub.wait(delete_user(self.hub, self.name))
 
     @cached_property
     def client(self) -> HubClient:
@@ -43,7 +43,7 @@ class HubUser:
         """The REST API with a token that has all that the user has."""
         return self.hub.api_with(self.token())
 
-    def token(self, scopes: list[str] | None = None) -> str:
+    def token(self, scopes: str | list[str] | None = None) -> str:
         return self.hub.call(self.hub.people.token, scopes, username=self.name)
 
     @property
@@ -51,9 +51,12 @@ class HubUser:
         """What the REST API says about the user."""
         return cast("dict[str, Any]", self.hub.api().get(f"users/{quote(self.name)}").raise_for_status().json())
 
-    def spawn(self, server: str = "", *, options: dict[str, Any] | None = None) -> httpx.Response:
-        """Start a server and open it: with the echo server, the answer tells its environment and arguments."""
-        return self.client.spawn(server, options=options)
+    def spawn(self, server: str = "", *, options: dict[str, Any] | None = None, check: bool = True) -> httpx.Response:
+        """Start a server and open it: with the echo server, the answer tells its environment and arguments.
+
+        Raises :class:`SpawnError` with the hub's words if that fails; ``check=False`` returns the last page instead.
+        """
+        return self.client.spawn(server, options=options, check=check)
 
     def spawner(self, server: str = "") -> Any:
         """JupyterHub's spawner object, to be used in the hub's thread."""
@@ -61,7 +64,7 @@ class HubUser:
 
     def stop(self, server: str = "") -> None:
         """Stop a server and wait until it has stopped."""
-        self.hub.run(self.object.stop(server))
+        self.hub.wait(self.object.stop(server))
 
     @property
     def object(self) -> Any:
@@ -93,12 +96,12 @@ class HubService:
         self._spec = {"name": name, **spec, "api_token": self.token}
 
     def __enter__(self) -> Self:
-        self.hub.run(self._add())
+        self.hub.wait(self._add())
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.hub.running:
-            self.hub.run(self._remove())
+            self.hub.wait(self._remove())
 
     async def _add(self) -> None:
         from jupyterhub import orm, roles

@@ -11,7 +11,7 @@ import pytest
 from .wire import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -46,6 +46,9 @@ class Contract:
 
     #: Seconds that the component may take for what it does. Only tests that fail wait that long: let it be much.
     patience: ClassVar[float] = 60.0
+
+    #: What the hub said to logins that it refused in this test.
+    refusals: Sequence[str] = ()
 
     def eventually(self, check: Callable[[], T]) -> T:
         """Try until the check does not fail any more; its last failure is the test's."""
@@ -103,3 +106,5 @@ def report_contract_failure(item: pytest.Item, report: pytest.TestReport) -> Non
             f'\nIf your component has none of this, the suite can say so: lacks = {{"{needs}": "why"}}' if needs else ""
         )
         report.sections.append(("JupyterHub relies on this", f"{behaviour}\n{source}{hint}"))
+        if refusals := getattr(getattr(item, "instance", None), "refusals", ()):
+            report.sections.append(("Logins that were refused", "\n".join(refusals)))
