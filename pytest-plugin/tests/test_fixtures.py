@@ -355,3 +355,16 @@ def test_real_singleuser(hub_client):
     hub_client.get("user/ada/files/none")  # through the hub's OAuth, and back
     headers = {"Sec-Fetch-Mode": "cors", "X-XSRFToken": hub_client.xsrf("user/ada/")}
     assert hub_client.get("user/ada/api/status", headers=headers).status_code == 200
+
+
+def test_each_fixture_has_a_line_in_the_docs():
+    from pathlib import Path
+
+    from jupyterhub_pytest_plugin import fixtures
+
+    page = (Path(__file__).parents[1] / "docs" / "fixtures.md").read_text()
+    marks = ("FixtureFunctionDefinition", "function")
+    names = [name for name, found in vars(fixtures).items() if type(found).__name__ in marks and name[0] != "_"]
+    made = [name for name in names if name not in {"contextmanager", "scope", "dataclass"}]
+    assert "http_backend" in made
+    assert [name for name in made if f"`{name}`" not in page] == []
