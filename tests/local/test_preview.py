@@ -135,7 +135,7 @@ def test_what_a_killed_preview_left_goes_with_the_next(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("nothing", "not a replicate"), ('{"version": 7}', "version 7 of a replicate")]
+    ("text", "told"), [("nothing", "not that of a replicate"), ('{"version": 7}', "version 7 of a replicate")]
 )
 def test_a_directory_that_is_no_replicate(world: World, text: str, told: str) -> None:
     (world.temporary / "replicate.json").write_text(text)

@@ -172,13 +172,18 @@ def _dispatch(argv: list[str]) -> int:
 
 @contextmanager
 def _leaving_in_order() -> Iterator[None]:
-    """When we are told to end or the terminal goes, leave as from an error: what is private is removed on the way."""
-    signals = (signal.SIGTERM, signal.SIGHUP) if threading.current_thread() is threading.main_thread() else ()
+    """When we are told to end or the terminal goes, leave as from an error: what is private is removed on the way.
+
+    An interrupt counts also where a shell that put us in the background had it ignored: pipelines cancel with it.
+    """
 
     def leave(number: int, _frame: object) -> NoReturn:
         sys.exit(128 + number)
 
-    before = {number: signal.signal(number, leave) for number in signals}
+    handlers = {signal.SIGTERM: leave, signal.SIGHUP: leave, signal.SIGINT: signal.default_int_handler}
+    if threading.current_thread() is not threading.main_thread():
+        handlers = {}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
