@@ -52,7 +52,7 @@ def refused(fleet, name, values, charts):
     yield ["reef", name, "--from-release"], "no chart 'jupyterhub', which the release was made with (version 4.3.3)"
     yield ["reef", name, "--from-release", "--repository", charts, "--version", "9.9.9"], "cannot be had"
     yield ["reef", name, "--values", str(values.parent / "none.yaml"), "--repository", charts], "No such file"
-    yield ["reef", fleet.full("staging"), "--from-release"], "Helm holds no release"
+    yield ["reef", fleet.full("staging"), "--from-release"], f"there is a hub reef/{fleet.full('staging')} already"
     yield ["lagoon", name, "--from-release"], "no cluster 'lagoon'"
 
 

@@ -107,7 +107,7 @@ def as_before(fleet):
 def test_there_and_back(fleet, disk, tmp_path):
     hub, copy = ["reef", fleet.full("staging")], tmp_path / "copy.sqlite"
     database(disk.database, "ada")
-    assert "1 users in" in fleet.ok("backup", *hub, str(copy)).out
+    assert "1 user in" in fleet.ok("backup", *hub, str(copy)).out
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert users(copy) == {"ada"}
     disk.asked()
