@@ -121,6 +121,7 @@ format: $(VENV)/installed-dev  ## mend what the formatter can
 
 docs: $(VENV)/installed-dev  ## the pages, in docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/python pytest-plugin/docs/generate.py --check
 
 bench: $(VENV)/installed-dev  ## what is fast, against what
 	$(BIN)/python benchmarks/plan.py

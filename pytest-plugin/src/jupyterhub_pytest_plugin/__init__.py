@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .fixtures import HubFactory
     from .hosting import Hub, InlineHub
     from .log import HubLog
+    from .people import People
     from .still import StillHub
     from .users import HubService, HubUser
 
@@ -48,6 +49,7 @@ _HOMES = {
     "HubUser": "users",
     "InlineHub": "hosting",
     "LoginError": "errors",
+    "People": "people",
     "ProxyContract": "contracts.proxy",
     "ServiceContract": "contracts.service",
     "SpawnError": "errors",
@@ -73,6 +75,7 @@ __all__ = [
     "HubUser",
     "InlineHub",
     "LoginError",
+    "People",
     "ProxyContract",
     "ServiceContract",
     "SpawnError",

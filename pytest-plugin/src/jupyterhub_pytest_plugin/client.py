@@ -270,6 +270,7 @@ class HubClient(_Talk, httpx.Client):
         return self
 
     def logout(self) -> httpx.Response:
+        """Open the page of logging out, and return where it leads: a redirect is not followed."""
         return self._drive(self._logout())
 
     @property
@@ -327,6 +328,7 @@ class AsyncHubClient(_Talk, httpx.AsyncClient):
         return self
 
     async def logout(self) -> httpx.Response:
+        """See :meth:`HubClient.logout`."""
         return await self._drive(self._logout())
 
     async def spawn(

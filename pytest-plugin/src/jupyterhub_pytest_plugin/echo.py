@@ -168,7 +168,7 @@ def accept_key(key: str) -> str:
 
 
 class EchoServer:
-    """Serves until :meth:`close`; each connection has a thread of its own."""
+    """Serves at ``url`` until :meth:`close`; ``requests`` are those that came, in their order."""
 
     def __init__(
         self, name: str = "echo", *, context: ssl.SSLContext | None = None, show_process: bool = False
@@ -185,7 +185,7 @@ class EchoServer:
         self.url = ""
 
     def start(self, host: str = "127.0.0.1", port: int = 0) -> EchoServer:
-        """Listen, and answer in threads."""
+        """Listen (port 0: any free one), and answer, each connection in a thread of its own."""
         self.listen(host, port)
         self._thread(self.serve, f"{self.name}-accept").start()
         return self

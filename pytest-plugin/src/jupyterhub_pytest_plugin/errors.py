@@ -25,7 +25,7 @@ class WrongThreadError(HubError):
 
 
 class LoginError(HubError):
-    """The hub refused the login."""
+    """The hub refused the login; ``status`` and ``text`` are its answer."""
 
     def __init__(self, username: str, status: int, text: str) -> None:
         super().__init__(f"login of {username!r} was refused with status {status}: {text}")

@@ -33,7 +33,11 @@ RUN_TIMEOUT = 180.0
 
 
 class BaseHub:
-    """One hub: its place, its configuration, and the application while it runs."""
+    """One hub: its place, its configuration, and the application while it runs.
+
+    It has a ``name``; a ``folder`` of its own for files, removed at its end; a ``log`` (:class:`HubLog`); the traitlets
+    ``config``, which can be changed before a start; and, while it runs, ``people`` (:class:`People`).
+    """
 
     inline = False
 
@@ -60,6 +64,7 @@ class BaseHub:
 
     @property
     def running(self) -> bool:
+        """Whether it was started and not stopped."""
         return self._app is not None
 
     @property
@@ -72,11 +77,12 @@ class BaseHub:
 
     @property
     def connect_address(self) -> tuple[str, int]:
-        """Where the proxy listens: names of sub-domains need not resolve."""
+        """Host and port at which the proxy listens: names of sub-domains need not resolve."""
         parts = urlsplit(self.app.proxy.public_url)
         return "127.0.0.1", parts.port or (443 if parts.scheme == "https" else 80)
 
     def client_context(self) -> ssl.SSLContext | None:
+        """For a client of one's own, where the hub's public URL is ``https``; else None."""
         if not self.app.ssl_cert:
             return None
         context = ssl.create_default_context(cafile=self.app.ssl_cert)
@@ -138,14 +144,20 @@ class BaseHub:
             await asyncio.sleep(0.05)
 
     def reap(self) -> set[int]:
-        """Take note of what died since its hub let go of it; the processes of it that still run."""
+        """Take note of what died since its hub let go of it; the processes of it that still run.
+
+        :meta private:
+        """
         self._orphans = [process for process in self._orphans if process.poll() is None]
         held = {process.pid for process in self._orphans}
         self._left = {pid for pid in self._left - held if not ended(pid)}
         return held | self._left
 
     def close(self) -> None:
-        """Give back the hub's ports, remove its folder, and end what it was told to leave running and never took up."""
+        """Give back the hub's ports, remove its folder, and end what it was told to leave running and never took up.
+
+        :meta private:
+        """
         self.log.close()
         self.place.release()
         for process in self._orphans:
@@ -248,7 +260,10 @@ class Hub(BaseHub):
         return self.wait(coroutine, timeout)
 
     def wait(self, coroutine: Awaitable[T], timeout: float = RUN_TIMEOUT) -> T:
-        """:meth:`run` that blocks an async test too: for what takes moments and needs nothing of the test's loop."""
+        """:meth:`run` that blocks an async test too: for what takes moments and needs nothing of the test's loop.
+
+        :meta private:
+        """
         __tracebackhide__ = True
         loop = self._foreign_loop(coroutine)
         future = asyncio.run_coroutine_threadsafe(_awaited(coroutine), loop)

@@ -7,7 +7,7 @@ import threading
 
 
 class HubLog(logging.Handler):
-    """The records of one hub: of its own logger and, from its thread, of tornado's."""
+    """What one hub said: ``records``, of its own logger and, from its thread, of tornado's."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -24,6 +24,7 @@ class HubLog(logging.Handler):
 
     @property
     def messages(self) -> list[str]:
+        """All messages, without level or traceback."""
         return [record.getMessage() for record in self.records]
 
     @property
@@ -37,9 +38,11 @@ class HubLog(logging.Handler):
         return [record.getMessage() for record in self.records if record.levelno >= logging.ERROR]
 
     def clear(self) -> None:
+        """Forget what was said so far."""
         self.records.clear()
 
     def tail(self, lines: int = 40) -> str:
+        """The last lines of ``text``."""
         return "\n".join(self.text.splitlines()[-lines:])
 
     def close(self) -> None:

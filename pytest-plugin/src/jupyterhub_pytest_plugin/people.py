@@ -25,12 +25,13 @@ def spawner_of(user: User, server: str = "") -> Any:
 
 
 class People:
-    """Who is known to one hub."""
+    """Who is known to one hub. In a test: ``jupyterhub.call(jupyterhub.people.add, "ada", admin=True)``."""
 
     def __init__(self, app: HubApp) -> None:
         self.app = app
 
     def find(self, name: str) -> User | None:
+        """JupyterHub's user object; None if there is no such user."""
         found = orm.User.find(self.app.db, name)
         return None if found is None else self.app.users[found.id]
 
@@ -50,6 +51,7 @@ class People:
         return user
 
     def add_group(self, name: str, members: Iterable[str] = (), properties: dict[str, Any] | None = None) -> str:
+        """Make a group, if need be, with these users (made too) among its members; returns its name."""
         db = self.app.db
         group = orm.Group.find(db, name)
         if group is None:

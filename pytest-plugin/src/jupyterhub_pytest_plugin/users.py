@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class HubUser:
-    """A user of a running hub; a context manager that deletes the user, and stops what the user runs, at its end."""
+    """A user of a running hub, with ``name`` and ``hub``.
+
+    A context manager: at its end what the user runs is stopped, and the user deleted.
+    """
 
     def __init__(self, hub: Hub, name: str, *, admin: bool = False) -> None:
         self.hub = hub
@@ -44,6 +47,7 @@ class HubUser:
         return self.hub.api_with(self.token())
 
     def token(self, scopes: str | list[str] | None = None) -> str:
+        """A new token of the user, with just these scopes; without any, with all that the user has."""
         return self.hub.call(self.hub.people.token, scopes, username=self.name)
 
     @property
@@ -86,7 +90,10 @@ async def delete_user(hub: Hub, name: str) -> None:
 
 
 class HubService:
-    """A service registered with a running hub, managed (``command=[…]``) or external; removed at its end."""
+    """A service of a running hub, managed (``command=[…]``) or external, with ``name``, ``token`` and ``hub``.
+
+    A context manager: at its end the service is stopped, if it is managed, and removed.
+    """
 
     def __init__(self, hub: Hub, name: str, scopes: Sequence[str], spec: Mapping[str, Any]) -> None:
         self.hub = hub

@@ -47,7 +47,7 @@ class Contract:
     #: Seconds that the component may take for what it does. Only tests that fail wait that long: let it be much.
     patience: ClassVar[float] = 60.0
 
-    #: What the hub said to logins that it refused in this test.
+    # What the hub said to logins that it refused in this test.
     refusals: Sequence[str] = ()
 
     def eventually(self, check: Callable[[], T]) -> T:
