@@ -1,9 +1,11 @@
 """What happens around the tests: options, ini file, hooks, reports, and what is left behind."""
 
 import importlib.util
+import os
 import re
 import socket
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -157,6 +159,30 @@ def test_left_behind_is_named_and_ended(pytester):
     result.stdout.fnmatch_lines(["*left behind by hubs under test*", "process *: sleep 600", "thread 'forgotten'"])
     pid = int(re.search(r"process (\d+)", result.stdout.str()).group(1))
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_temporary_files_of_components_are_named(pytester):
+    pytester.makepyfile(
+        """
+        import tempfile
+        from pathlib import Path
+
+        def test_component(jupyterhub):
+            tempfile.kept = [tempfile.mkstemp(prefix="kept-")[1], jupyterhub.call(tempfile.mkstemp, prefix="token-")[1]]
+            tempfile.kept.append(jupyterhub.call(tempfile.mkdtemp, prefix="state-"))
+            Path(jupyterhub.call(tempfile.mkstemp, prefix="removed-")[1]).unlink()
+        """
+    )
+    result = pytester.runpytest_inprocess("-W", "ignore", "-o", "jupyterhub_leaks_grace=0")
+    own, file, folder = tempfile.__dict__.pop("kept")
+    for made in (own, file):
+        os.unlink(made)  # noqa: PTH108 - a name, as tempfile gives it
+    os.rmdir(folder)  # noqa: PTH106
+    result.assert_outcomes(passed=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines([f"temporary file {file}", f"temporary folder {folder}"])
+    result.stdout.no_fnmatch_line(f"*{own}")
+    result.stdout.no_fnmatch_line("*removed-*")
 
 
 def test_each_kind_of_leak_is_named(pytester):

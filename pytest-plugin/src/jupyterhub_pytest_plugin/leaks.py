@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shlex
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -20,19 +21,40 @@ if TYPE_CHECKING:
 
 _LIBRARIES = ("_run_safe_shutdown_loop",)  # pycares keeps one thread per process, for good
 
+_HUB_THREADS = "jupyterhub-"
+_temporary: dict[str, None] = {}  # what hubs' threads made, in its order
+_watching: list[bool] = []
+
+
+def watch_temporary_files() -> None:
+    """Take note, from now on, of what components make with :mod:`tempfile` in the threads of hubs.
+
+    An audit hook stays until the process ends; what tests make for themselves is none of our business.
+    """
+    if not _watching:
+        _watching.append(True)
+        sys.addaudithook(_note)
+
+
+def _note(event: str, arguments: tuple[object, ...]) -> None:
+    made = event in {"tempfile.mkstemp", "tempfile.mkdtemp"}
+    if made and threading.current_thread().name.startswith(_HUB_THREADS):
+        _temporary[str(arguments[0])] = None
+
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Threads, listening ports and the files that JupyterHub puts into a careless working directory."""
+    """Threads, listening ports, files that JupyterHub puts into a careless working directory, temporary files."""
 
     threads: frozenset[int]
     ports: frozenset[int]
     strays: frozenset[Path]
+    temporary: frozenset[str]
 
     @classmethod
     def take(cls) -> Snapshot:
         threads = frozenset(thread.ident or 0 for thread in threading.enumerate())
-        return cls(threads, frozenset(_listening()), frozenset(_strays(Path.cwd())))
+        return cls(threads, frozenset(_listening()), frozenset(_strays(Path.cwd())), frozenset(_temporary))
 
 
 def _listening() -> list[int]:
@@ -70,7 +92,12 @@ def _find(before: Snapshot, mark: str, folders: Iterable[Path]) -> list[str]:
         *(f"listening socket on port {port}" for port in _listening() if port not in before.ports),
         *(f"folder {folder}" for folder in folders if folder.exists()),
         *(f"file {path}" for path in _strays(Path.cwd()) if path not in before.strays),
+        *(f"temporary {'folder' if Path(path).is_dir() else 'file'} {path}" for path in _remaining(before)),
     ]
+
+
+def _remaining(before: Snapshot) -> Iterable[str]:
+    return (path for path in _temporary if path not in before.temporary and os.path.lexists(path))
 
 
 def _command(pid: int) -> str:

@@ -52,6 +52,7 @@ class HubSession:
         if self._before is not None:
             return
         self._before = leaks.Snapshot.take()
+        leaks.watch_temporary_files()
         mark = leaks.environment_mark()
         self._previous_mark = os.environ.get(MARK)
         script = str(Path(__file__).with_name("reaper.py"))
