@@ -95,7 +95,13 @@ def _corners() -> dict[str, Corner]:
         whole=[[*OWN, NO_MUTANTS]],
         xdist=False,
     )
-    return {"hub6-pytest9": newest, "hub5-pytest8": last_five, "hub50-pytest7": first_five}
+    last_four = Corner(
+        ["jupyterhub>=4.1,<5", "pytest>=8,<9"],
+        part=[["tests/test_fixtures.py", "tests/test_authenticator_contract.py", "tests/test_service_contract.py"]],
+        whole=[[*OWN, NO_MUTANTS]],
+        xdist=False,
+    )
+    return {"hub6-pytest9": newest, "hub5-pytest8": last_five, "hub50-pytest7": first_five, "hub41-pytest8": last_four}
 
 
 CORNERS = _corners()

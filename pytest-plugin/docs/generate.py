@@ -198,7 +198,8 @@ def _suite(suite: type[Contract]) -> Iterator[str]:
     for name, test in tests:
         page = test.contract_source
         needs = f"`{test.contract_needs}`" if test.contract_needs else ""
-        yield f"| `{name}` | {_text(test.__doc__)} | [{page.rpartition('/stable/')[2]}]({page}) | {needs} |"
+        since = f" *Since JupyterHub {test.contract_since}.*" if test.contract_since else ""
+        yield f"| `{name}` | {_text(test.__doc__)}{since} | [{page.rpartition('/stable/')[2]}]({page}) | {needs} |"
     yield ""
 
 

@@ -27,7 +27,7 @@ class CompleteAuthenticator(Authenticator):
         model = {"name": data["username"], "auth_state": {"token": "a-token-of-the-service"}}
         if self.manage_groups:
             model["groups"] = ["crew", f"of-{data['username']}"]
-        if self.manage_roles:
+        if getattr(self, "manage_roles", False):  # since JupyterHub 5
             model["roles"] = [{"name": "sailor", "scopes": ["list:users"]}]
         return model
 

@@ -135,7 +135,7 @@ class TestPages:
 class TestRefusal:
     @pytest.fixture
     def hub(self, jupyterhub_factory):
-        return jupyterhub_factory({"Authenticator": {"allow_all": False, "allowed_users": {"ada"}}})
+        return jupyterhub_factory({"Authenticator": {"allowed_users": {"ada"}}})
 
     def test_refused_login_says_why(self, hub):
         with pytest.raises(LoginError, match=r"bob.*(403|200).*Invalid username or password"):
@@ -176,7 +176,10 @@ class TestMisspelt:
         ("overrides", "message"),
         [
             ({"JupyterHub": {"allow_named_server": True}}, "allow_named_server: .*did you mean allow_named_servers?"),
-            ({"Authenticator": {"alow_all": True}}, "Authenticator has no such trait; did you mean allow_all?"),
+            (
+                {"Authenticator": {"alowed_users": {"ada"}}},
+                "Authenticator has no such trait; did you mean allowed_users?",
+            ),
             (
                 {"DummyAutenticator": {"password": "x"}},
                 "did you mean DummyAuthenticator?.*jupyterhub_unchecked_classes",
@@ -279,7 +282,7 @@ class TestStill:
     def test_authenticator(self, make_authenticator, auth_handler, hub_run):
         from jupyterhub.auth import DummyAuthenticator
 
-        authenticator = make_authenticator(DummyAuthenticator, admin_users={"ada"}, allow_all=True)
+        authenticator = make_authenticator(DummyAuthenticator, admin_users={"ada"}, allowed_users={"ada"})
         model = hub_run(authenticator.get_authenticated_user(auth_handler(), {"username": "ADA", "password": ""}))
         assert (model["name"], model["admin"]) == ("ada", True)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from traitlets.config import Config, Configurable
 
+from .compat import allows_nobody_by_default
 from .errors import ConfigError
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def _near(name: str, names: Iterable[str]) -> str:
 
 def allow_by_default(config: Config) -> None:
     """Let everybody in whom the authenticator knows, unless the configuration has a rule about whom to allow."""
+    if not allows_nobody_by_default():
+        return
     if not any(name.startswith("allow") for section in _authenticators(config) for name in config.get(section, ())):
         config.Authenticator.allow_all = True
 

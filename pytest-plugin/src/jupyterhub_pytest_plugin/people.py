@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 API_USER = "hub-api"
 
 
-def spawner_of(user: User, server: str = "") -> Any:
-    """The spawner of a user's server, made if need be."""
-    make = getattr(user, "get_or_create_spawner", None)  # since JupyterHub 6
-    return make(server, server) if make else user.get_spawner(server)
-
-
 class People:
     """Who is known to one hub. In a test: ``jupyterhub.call(jupyterhub.people.add, "ada", admin=True)``."""
 

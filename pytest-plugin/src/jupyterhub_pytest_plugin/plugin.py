@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SCOPES = ("function", "class", "module", "package", "session")
 # Their warnings would break the hub in the middle of a request instead of a test.
-_OF_HUBS = [rf"{module}\." for module in ("jupyterhub", "jupyter_events", "alembic")]
+_OF_HUBS = [rf"{module}\." for module in ("jupyterhub", "jupyter_events", "pythonjsonlogger", "alembic")]
 _HIDDEN: Any = getattr(pytest, "HIDDEN_PARAM", None)  # pytest >= 8.4: the test's id stays as it is
 
 

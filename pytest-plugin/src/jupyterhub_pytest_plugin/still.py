@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 from .app import HubApp
 from .checks import allow_by_default, check_config, check_traits
 from .log import HubLog
-from .people import People, spawner_of
+from .compat import spawner_of
+from .people import People
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

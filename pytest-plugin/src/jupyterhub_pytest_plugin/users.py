@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
+from .compat import forget_service, make_service, start_service
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Self
@@ -114,7 +116,7 @@ class HubService:
         from jupyterhub import orm, roles
 
         app = self.hub.app
-        service = app.service_from_spec(self._spec, from_config=False)
+        service = make_service(app, self._spec)
         if orm.APIToken.find(app.db, self.token) is None:
             service.orm.new_api_token(self.token, generated=False)
         if self._scopes:
@@ -124,7 +126,7 @@ class HubService:
         if self._spec.get("oauth_no_confirm"):  # JupyterHub collects these at its start
             app.tornado_settings["oauth_no_confirm_list"].add(service.oauth_client_id)
         self._service = service
-        await app.start_service(self.name, service)
+        await start_service(app, service)
         if service.server is not None:
             await app.proxy.add_service(service)
 
@@ -135,11 +137,7 @@ class HubService:
             await service.stop()
         if service.server is not None:
             await app.proxy.delete_service(service)
-        app._service_map.pop(self.name, None)
-        if service.oauth_client is not None:
-            app.db.delete(service.oauth_client)
-        app.db.delete(service.orm)
-        app.db.commit()
+        forget_service(app, service)
 
     @property
     def api(self) -> HubAPI:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from jupyterhub_pytest_plugin.client import shown
+from jupyterhub_pytest_plugin.compat import allows_nobody_by_default
 from jupyterhub_pytest_plugin.errors import LoginError
 
 from .collect import Contract, relies_on
@@ -118,6 +119,8 @@ class AuthenticatorContract(Contract):
 
     def make(self, hubs: Hubs, **traits: Any) -> Hub:
         """A hub of its own for a test, with these traits of the authenticator."""
+        if not allows_nobody_by_default():  # any rule is a refusal to all others there
+            traits.pop("allow_all", None)
         return hubs({self.authenticator_section(): traits})
 
     # Who comes in
@@ -205,9 +208,9 @@ class AuthenticatorContract(Contract):
 
     # Allow and block
 
-    @relies_on(USERS, needs="deny-by-default")
+    @relies_on(USERS, needs="deny-by-default", since=5)
     def test_nobody_is_allowed_by_default(self, contract_hubs: Hubs) -> None:
-        """Without any allow rule, who is authenticated is still not let in (since JupyterHub 5)."""
+        """Without any allow rule, who is authenticated is still not let in."""
         hub = self.make(contract_hubs, allow_all=False)
         assert who(self.entered(hub, "ada")) == ""
 
@@ -218,7 +221,7 @@ class AuthenticatorContract(Contract):
         assert who(self.entered(hub, "ada")) == "ada"
         assert who(self.entered(hub, "bob")) == ""
 
-    @relies_on(USERS, needs="chosen-names")
+    @relies_on(USERS, needs="chosen-names", since=5)
     def test_allow_existing_users(self, contract_hubs: Hubs) -> None:
         """With allow_existing_users, who is in the database comes in: admins add users on the admin page."""
         hub = self.make(contract_hubs, allow_all=False, allow_existing_users=True)
@@ -226,7 +229,7 @@ class AuthenticatorContract(Contract):
         assert who(self.entered(hub, "ada")) == "ada"
         assert who(self.entered(hub, "bob")) == ""
 
-    @relies_on(USERS, needs="chosen-names")
+    @relies_on(USERS, needs="chosen-names", since=5)
     def test_deleted_user_is_not_allowed_any_more(self, contract_hubs: Hubs) -> None:
         """Who came in as an existing user, and was deleted, does not come in again."""
         hub = self.make(contract_hubs, allow_all=False, allow_existing_users=True)
@@ -314,7 +317,7 @@ class AuthenticatorContract(Contract):
         """The groups in which the authenticator puts this user, where it manages groups."""
         return []
 
-    @relies_on(GUIDE, needs="roles")
+    @relies_on(GUIDE, needs="roles", since=5)
     def test_managed_roles(self, contract_hubs: Hubs) -> None:
         """With manage_roles, each login sets the user's roles."""
         hub = self.make(contract_hubs, manage_roles=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import pytest
@@ -18,15 +19,17 @@ T = TypeVar("T")
 DOCS = "https://jupyterhub.readthedocs.io/en/stable/"
 
 
-def relies_on(page: str, *, needs: str = "") -> Callable[[F], F]:
+def relies_on(page: str, *, needs: str = "", since: int = 0) -> Callable[[F], F]:
     """Mark a behaviour that JupyterHub relies on, with the page of its documentation that says so.
 
     ``needs`` names the capability without which the test makes no sense; a suite lists what its component lacks.
+    ``since`` is the major version of JupyterHub that brought the behaviour.
     """
 
     def mark(function: F) -> F:
         function.contract_source = DOCS + page  # type: ignore[attr-defined]
         function.contract_needs = needs  # type: ignore[attr-defined]
+        function.contract_since = since  # type: ignore[attr-defined]
         return function
 
     return mark
@@ -79,9 +82,17 @@ def mark_contract_tests(items: list[pytest.Item]) -> None:
         needs = getattr(item.function, "contract_needs", "")
         if needs in cls.lacks:
             item.add_marker(pytest.mark.skip(reason=f"lacks {needs}: {cls.lacks[needs]}"))
+        since = getattr(item.function, "contract_since", 0)
+        if since > hub_version():
+            item.add_marker(pytest.mark.skip(reason=f"JupyterHub has it since {since}.0"))
         reason = cls.known_failures.get(item.name) or cls.known_failures.get(item.originalname)
         if reason is not None:
             item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+
+
+def hub_version() -> int:
+    """The major version of the JupyterHub that is installed."""
+    return int(version("jupyterhub").partition(".")[0])
 
 
 def _check(cls: type[Contract]) -> None:

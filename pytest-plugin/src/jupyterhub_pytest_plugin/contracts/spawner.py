@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import pytest
 
-from jupyterhub_pytest_plugin.people import spawner_of
+from jupyterhub_pytest_plugin.compat import spawner_of
 
 from .collect import Contract, relies_on
 from .proxy import ssl_hub
