@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 
 from .app import HubApp
 from .checks import allow_by_default, check_config, check_traits
-from .log import HubLog
 from .compat import spawner_of
+from .log import HubLog
 from .people import People
 
 if TYPE_CHECKING:
