@@ -8,6 +8,7 @@ import pytest
 
 from jupyterhub_pytest_plugin import ConfigError, HubError, HubStartError, LoginError, SpawnError, WrongThreadError
 from jupyterhub_pytest_plugin.contracts.wire import WebSocket
+from jupyterhub_pytest_plugin.users import HubUser
 
 
 class TestHub:
@@ -121,6 +122,74 @@ class TestClients:
         hub_client.login("dee")
         assert "User logged in: dee" in hub_log.messages
         assert hub_log.errors == []
+
+
+class TestOtherPorts:
+    def test_of_the_same_host_are_no_hub(self, hub_client, http_backend):
+        assert hub_client.get(http_backend("blue").url).json()["server"] == "blue"
+
+    @pytest.mark.jupyterhub(JupyterHub={"subdomain_host": "http://hub.test"})  # its port is not the proxy's
+    def test_default_port_is_the_hubs(self, hub_client):
+        assert hub_client.get("hub/login").status_code == 200
+
+    def test_in_the_tests_loop(self, jupyterhub_inline, http_backend, hub_run):
+        backend = http_backend("blue")
+
+        async def ask():
+            async with jupyterhub_inline() as hub:
+                return (await hub.client().get(backend.url)).json()
+
+        assert hub_run(ask())["server"] == "blue"
+
+
+@pytest.fixture(scope="module")
+def state_hub(jupyterhub_factory):
+    from jupyterhub.auth import DummyAuthenticator
+
+    class KeepsToken(DummyAuthenticator):
+        """As those of OAuth do: who has no token kept has to log in again."""
+
+        async def refresh_user(self, user, handler=None):
+            return bool(await user.get_auth_state())
+
+    authenticator = {"enable_auth_state": True}
+    return jupyterhub_factory({"JupyterHub": {"authenticator_class": KeepsToken}, "Authenticator": authenticator})
+
+
+class TestAuthState:
+    def test_user_is_logged_in_without(self, state_hub):
+        assert state_hub.user_client("ada").logged_in
+
+    def expire(self, hub, name):
+        hub.call(lambda: setattr(hub.app.users[name], "_auth_refreshed", None))
+
+    def test_spawn_without(self, state_hub):
+        client = state_hub.user_client("ada")
+        self.expire(state_hub, "ada")
+        with pytest.raises(SpawnError, match=r"log in again.*auth_state=\{"):
+            client.spawn()
+
+    def test_is_kept(self, state_hub):
+        client = state_hub.user_client("bob", auth_state={"token": "t"})
+        self.expire(state_hub, "bob")
+        assert state_hub.auth_state("bob") == {"token": "t"}
+        assert client.spawn().json()["env"]["JUPYTERHUB_USER"] == "bob"
+
+    def test_of_a_user(self, state_hub):
+        with HubUser(state_hub, "cyd") as user:
+            user.set_auth_state({"token": "t"})
+            assert user.auth_state == {"token": "t"}
+            user.spawn()
+            user.set_auth_state(None)
+            assert user.auth_state is None
+
+    def test_must_be_enabled(self, jupyterhub):
+        with pytest.raises(HubError, match=r"keeps no auth_state.*enable_auth_state"):
+            jupyterhub.user_client("ada", auth_state={"token": "t"})
+
+    def test_of_nobody(self, jupyterhub):
+        with pytest.raises(HubError, match="no user 'nobody'"):
+            jupyterhub.auth_state("nobody")
 
 
 class TestPages:

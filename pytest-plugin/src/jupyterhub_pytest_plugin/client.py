@@ -59,8 +59,16 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
+def _port(url: str) -> int | None:
+    parts = urlsplit(url)
+    return parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
 class _Direct:
-    """Sends every request of a hub's hosts to its proxy's address, so that sub-domains need no DNS."""
+    """Sends every request of a hub's hosts to its proxy's address, so that sub-domains need no DNS.
+
+    Other ports of these hosts are others': a backend or a provider of logins on this machine.
+    """
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -68,7 +76,7 @@ class _Direct:
     def redirect(self, request: httpx.Request) -> httpx.Request:
         host = request.url.host
         known = urlsplit(self.site.url).hostname or ""
-        if host != known and not host.endswith("." + known):
+        if _port(str(request.url)) != _port(self.site.url) or (host != known and not host.endswith("." + known)):
             return request
         address, port = self.site.connect_address
         return httpx.Request(
@@ -165,7 +173,8 @@ class _Talk:
         of_the_hub = response.url.path.startswith(urlsplit(self.site.url).path + "hub/")
         if check and (response.status_code >= 400 or of_the_hub):
             logged = _first_error(self.site.log.records[before:])
-            raise SpawnError(self.username, server, response, f"{shown(response)}{logged}")
+            asks = _HOW_TO_STAY if _wants_login(response) else ""
+            raise SpawnError(self.username, server, response, f"{shown(response)}{logged}{asks}")
         return response
 
     def _spawn(self, server: str, options: Form | None, until: float) -> Flow[httpx.Response]:
@@ -205,6 +214,16 @@ class _Talk:
 
     def _api_headers(self) -> dict[str, str]:
         return {"X-XSRFToken": self.xsrf(), "Sec-Fetch-Mode": "cors", "Referer": f"{self.site.url}hub/home"}
+
+
+_HOW_TO_STAY = (
+    ": the hub asks this user to log in again, as it does where refresh_user() returns False; if it wants auth_state,"
+    " give some: hub.user_client(name, auth_state={…}) or hub_user.set_auth_state({…})"
+)
+
+
+def _wants_login(response: httpx.Response) -> bool:
+    return response.url.path.endswith("/hub/login") or "has expired" in response.text
 
 
 def _expect(response: httpx.Response, what: str) -> None:

@@ -338,10 +338,19 @@ class Hub(BaseHub):
         self._resources.callback(api.close)
         return api
 
-    def user_client(self, username: str) -> HubClient:
-        """A browser in which this user (made, if need be) is logged in, whatever the authenticator."""
+    def auth_state(self, username: str) -> dict[str, Any] | None:
+        """What the authenticator keeps of this user, decrypted."""
+        return self.wait(self.people.auth_state(username))
+
+    def user_client(self, username: str, *, auth_state: dict[str, Any] | None = None) -> HubClient:
+        """A browser in which this user (made, if need be) is logged in, whatever the authenticator.
+
+        ``auth_state`` is what a login would have kept, for an authenticator with ``enable_auth_state``.
+        """
         client = self.client()
         self.call(self.people.add, username)
+        if auth_state is not None:
+            self.wait(self.people.set_auth_state(username, auth_state))
         _give_cookies(client, self.call(self.people.login_cookies, username), self.url)
         client.username = username
         client.get("hub/home")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import time
 from typing import TYPE_CHECKING, Any
 
 from jupyterhub import orm, roles
 from tornado.web import create_signed_value
+
+from .errors import HubError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,9 +70,32 @@ class People:
         token: str = user.new_api_token(note="made for a test", **limits)
         return token
 
+    async def auth_state(self, name: str) -> dict[str, Any] | None:
+        """What the authenticator keeps of this user, decrypted; None if it keeps nothing."""
+        state: dict[str, Any] | None = await self._known(name).get_auth_state()
+        return state
+
+    async def set_auth_state(self, name: str, state: dict[str, Any] | None) -> None:
+        """Keep this, encrypted, as a login would: only where the authenticator has ``enable_auth_state``."""
+        if state is not None and not self.app.authenticator.enable_auth_state:
+            msg = 'the hub keeps no auth_state: {"Authenticator": {"enable_auth_state": True}} in its configuration'
+            raise HubError(msg)
+        await self.add(name).save_auth_state(state)
+
+    def _known(self, name: str) -> User:
+        user = self.find(name)
+        if user is None:
+            msg = f"the hub has no user {name!r}"
+            raise HubError(msg)
+        return user
+
     def login_cookies(self, name: str) -> list[tuple[str, str, str]]:
-        """Name, value and path of the cookies that the hub sets when this user logs in."""
+        """Name, value and path of the cookies that the hub sets when this user logs in.
+
+        As after a login, the authenticator is not asked again before ``auth_refresh_age`` has passed.
+        """
         user = self.add(name)
+        user._auth_refreshed = time.monotonic()  # noqa: SLF001 - JupyterHub's login sets it too
         hub = self.app.hub
         value = create_signed_value(self.app.cookie_secret, hub.cookie_name, user.cookie_id).decode()
         return [

@@ -38,6 +38,15 @@ class HubUser:
         if self.hub.running:
             self.hub.wait(delete_user(self.hub, self.name))
 
+    def set_auth_state(self, state: dict[str, Any] | None) -> None:
+        """Keep what a login would have kept: for an authenticator with ``enable_auth_state``."""
+        self.hub.wait(self.hub.people.set_auth_state(self.name, state))
+
+    @property
+    def auth_state(self) -> dict[str, Any] | None:
+        """What the authenticator keeps of the user, decrypted."""
+        return self.hub.auth_state(self.name)
+
     @cached_property
     def client(self) -> HubClient:
         """A browser in which the user is logged in."""
