@@ -8,6 +8,7 @@ import pytest
 
 from jupyterhub_pytest_plugin import ConfigError, HubError, HubStartError, LoginError, SpawnError, WrongThreadError
 from jupyterhub_pytest_plugin.contracts.wire import WebSocket
+from jupyterhub_pytest_plugin.pages import shown
 from jupyterhub_pytest_plugin.users import HubUser
 
 
@@ -199,6 +200,28 @@ class TestPages:
             assert "Sign in" in client.get("hub/login").text
             missing = client.login("ada").get("hub/no/such/page")
             assert (missing.status_code, "Jupyter has lots of moons" in missing.text) == (404, True)
+
+    def test_words_of_a_page_are_its_own(self, hub_client):
+        words = shown(hub_client.get("hub/login"))
+        assert "Username: Password:" in words
+        assert [other for other in ("JavaScript", "HTTPS", "error", "Home") if other in words] == []
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            (
+                "<div class='modal fade'><div>The error</div></div><p class='login_error'>No &amp; never</p>",
+                "No & never",
+            ),
+            ("<p>Before<br></p><p class='hidden x'>Beware of <b>HTTP</b></p><p>After</p>", "Before After"),
+            ("<div class='error'><h1>500</h1><div>Why<p>so</div> late</div><p>Footer</p>", "500 Why so late"),
+            ("<head><title>T</title></head><nav>Home<ul><li>x</ul></nav><noscript>JS</noscript>Words", "Words"),
+            ('{"message": "1 < 2"}', '{"message": "1 < 2"}'),
+            ("", ""),
+        ],
+    )
+    def test_words(self, text, words):
+        assert shown(httpx.Response(403, text=text)) == words
 
 
 class TestRefusal:

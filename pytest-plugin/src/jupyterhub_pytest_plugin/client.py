@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from .errors import HubError, LoginError, SpawnError, WrongThreadError
+from .pages import shown as shown  # noqa: PLC0414 - contracts import it from here
 
 if TYPE_CHECKING:
     import ssl
@@ -236,16 +237,6 @@ def _first_error(records: list[LogRecord]) -> str:
     """What the hub logged of an error, for a page says less; tornado's own records only tell of the request."""
     found = [record for record in records if record.levelno >= ERROR and not record.name.startswith("tornado")]
     return f" (logged: {found[0].getMessage().strip()[:300]})" if found else ""
-
-
-def shown(response: httpx.Response, limit: int = 300) -> str:
-    """The words of an answer, without mark-up: a page's error message, or the start of it."""
-    text = re.sub(r"<(script|style|head).*?</\1>", " ", response.text, flags=re.DOTALL)
-    found = re.search(r'<p class="(?:login_error|error)[^"]*">(.*?)</p>', text, flags=re.DOTALL) or re.search(
-        r'<div class="error">(.*?)</div>', text, flags=re.DOTALL
-    )
-    words = re.sub(r"<[^>]+>", " ", found.group(1) if found else text)
-    return " ".join(html.unescape(words).split())[:limit]
 
 
 def _settings(site: Site, headers: Mapping[str, str]) -> dict[str, Any]:
