@@ -33,7 +33,15 @@ GROUPS = {
     "Hubs": ("Hub", "InlineHub", "HubFactory", "StillHub"),
     "Browsers and API": ("HubClient", "AsyncHubClient", "HubAPI", "AsyncHubAPI"),
     "Users, services, backends": ("HubUser", "HubService", "People", "EchoServer", "HubLog"),
-    "Errors": ("HubError", "HubStartError", "ConfigError", "WrongThreadError", "LoginError", "SpawnError"),
+    "Errors": (
+        "HubError",
+        "HubStartError",
+        "ConfigError",
+        "WrongThreadError",
+        "LoginError",
+        "SpawnError",
+        "NoAnswerError",
+    ),
 }
 
 

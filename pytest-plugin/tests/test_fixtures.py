@@ -6,7 +6,15 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from jupyterhub_pytest_plugin import ConfigError, HubError, HubStartError, LoginError, SpawnError, WrongThreadError
+from jupyterhub_pytest_plugin import (
+    ConfigError,
+    HubError,
+    HubStartError,
+    LoginError,
+    NoAnswerError,
+    SpawnError,
+    WrongThreadError,
+)
 from jupyterhub_pytest_plugin.contracts.wire import WebSocket
 from jupyterhub_pytest_plugin.pages import shown
 from jupyterhub_pytest_plugin.users import HubUser
@@ -191,6 +199,34 @@ class TestAuthState:
     def test_of_nobody(self, jupyterhub):
         with pytest.raises(HubError, match="no user 'nobody'"):
             jupyterhub.auth_state("nobody")
+
+
+class TestTooSlow:
+    def test_answer_of_the_hub(self, jupyterhub, hub_service, http_backend):
+        service = hub_service("slow", url=http_backend().url)
+        with jupyterhub.client() as client:
+            client.timeout = 0.1
+            with pytest.raises(
+                NoAnswerError, match=rf"^GET {service.path}x was not answered within 0.1 s by {jupyterhub.name}$"
+            ):
+                client.get(f"{service.path}x?stream=2&wait=1")
+
+    def test_api(self, jupyterhub_factory, http_backend):
+        hub = jupyterhub_factory()
+        hub.timeout = 0.1
+        with pytest.raises(NoAnswerError, match=r"^POST /x was not answered"):
+            hub.api_with("").post(f"{http_backend().url}/x?stream=2&wait=1")
+
+    def test_in_the_tests_loop(self, jupyterhub_inline, http_backend, hub_run):
+        backend = http_backend()
+
+        async def ask():
+            async with jupyterhub_inline() as hub:
+                hub.timeout = 0.1
+                await hub.client().get(f"{backend.url}/x?stream=2&wait=1")
+
+        with pytest.raises(httpx.TimeoutException, match=r"^GET /x was not answered"):
+            hub_run(ask())
 
 
 class TestPages:

@@ -398,6 +398,27 @@ def test_contract_shows_why_a_login_was_refused(pytester):
     result.stdout.fnmatch_lines(["*Logins that were refused*", "login of 'ada' was refused with status *"])
 
 
+def test_contract_does_not_wait_longer_than_it_has_patience(pytester):
+    pytester.makepyfile(
+        """
+        import asyncio
+        from jupyterhub.auth import DummyAuthenticator
+        from jupyterhub_pytest_plugin import AuthenticatorContract
+
+        class Hangs(DummyAuthenticator):
+            async def authenticate(self, handler, data):
+                await asyncio.Event().wait()
+
+        class TestHanging(AuthenticatorContract):
+            authenticator_class = Hangs
+            patience = 3
+        """
+    )
+    result = pytester.runpytest_inprocess("-k", "test_login_survives", "--tb=short")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *NoAnswerError: * was not answered within 3 s by hub-*"])
+
+
 def test_contract_names_what_it_does_not_know(pytester):
     pytester.makepyfile(CONTRACT.format(lacks={"websocket": "plain HTTP only"}))
     result = pytester.runpytest_inprocess()

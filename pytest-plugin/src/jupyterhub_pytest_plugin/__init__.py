@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .client import AsyncHubAPI, AsyncHubClient, HubAPI, HubClient
+    from .client import AsyncHubAPI, AsyncHubClient, HubAPI, HubClient, NoAnswerError
     from .contracts.authenticator import AuthenticatorContract
     from .contracts.proxy import ProxyContract
     from .contracts.service import ServiceContract
@@ -49,6 +49,7 @@ _HOMES = {
     "HubUser": "users",
     "InlineHub": "hosting",
     "LoginError": "errors",
+    "NoAnswerError": "client",
     "People": "people",
     "ProxyContract": "contracts.proxy",
     "ServiceContract": "contracts.service",
@@ -75,6 +76,7 @@ __all__ = [
     "HubUser",
     "InlineHub",
     "LoginError",
+    "NoAnswerError",
     "People",
     "ProxyContract",
     "ServiceContract",

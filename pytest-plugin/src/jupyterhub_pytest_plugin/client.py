@@ -41,6 +41,7 @@ class Site(Protocol):
 
     name: str
     log: HubLog
+    timeout: float
     loop: asyncio.AbstractEventLoop | None
     inline: bool
 
@@ -120,6 +121,18 @@ class _AsyncTransport(httpx.AsyncHTTPTransport):
             )
             raise WrongThreadError(msg)
         return await super().handle_async_request(self._direct.redirect(request))
+
+
+class NoAnswerError(HubError, httpx.TimeoutException):
+    """A request was not answered in time."""
+
+    def __init__(self, site: Site, request: httpx.Request) -> None:
+        limits: dict[str, float | None] = request.extensions.get("timeout", {})
+        path = request.url.path
+        if str(request.url).startswith(site.url):
+            path = path.removeprefix(urlsplit(site.url).path)
+        msg = f"{request.method} {path} was not answered within {limits.get('read') or 0:g} s by {site.name}"
+        httpx.TimeoutException.__init__(self, msg, request=request)
 
 
 class _Talk:
@@ -240,13 +253,35 @@ def _first_error(records: list[LogRecord]) -> str:
 
 
 def _settings(site: Site, headers: Mapping[str, str]) -> dict[str, Any]:
-    return {"base_url": site.url, "headers": dict(headers), "timeout": TIMEOUT, "trust_env": False}
+    return {"base_url": site.url, "headers": dict(headers), "timeout": site.timeout, "trust_env": False}
 
 
 _NAVIGATE = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
 
 
-class HubClient(_Talk, httpx.Client):
+class _Client(httpx.Client):
+    site: Site
+
+    def send(self, request: httpx.Request, **kwargs: Any) -> httpx.Response:
+        __tracebackhide__ = True
+        try:
+            return super().send(request, **kwargs)
+        except httpx.TimeoutException as error:
+            raise NoAnswerError(self.site, error.request) from None
+
+
+class _AsyncClient(httpx.AsyncClient):
+    site: Site
+
+    async def send(self, request: httpx.Request, **kwargs: Any) -> httpx.Response:
+        __tracebackhide__ = True
+        try:
+            return await super().send(request, **kwargs)
+        except httpx.TimeoutException as error:
+            raise NoAnswerError(self.site, error.request) from None
+
+
+class HubClient(_Talk, _Client):
     """An :class:`httpx.Client` that behaves to the hub as a browser does.
 
     Addresses are relative to the hub's public URL: ``client.get("hub/home")``, ``client.get("user/ada/")``.
@@ -307,7 +342,7 @@ class HubClient(_Talk, httpx.Client):
         return self.request(method, "hub/api/" + path.lstrip("/"), headers=headers, **kwargs)
 
 
-class AsyncHubClient(_Talk, httpx.AsyncClient):
+class AsyncHubClient(_Talk, _AsyncClient):
     """:class:`HubClient` for a hub in the test's own event loop."""
 
     def __init__(self, site: Site) -> None:
@@ -362,20 +397,22 @@ def _api_settings(site: Site, token: str) -> dict[str, Any]:
     return {**settings, "base_url": f"{site.url}hub/api/"}
 
 
-class HubAPI(httpx.Client):
+class HubAPI(_Client):
     """The REST API with one token: ``api.get("users/ada").json()``."""
 
     def __init__(self, site: Site, token: str = "") -> None:
+        self.site = site
         self.token = token
         super().__init__(
             transport=_Transport(site, verify=site.client_context() or False), **_api_settings(site, token)
         )
 
 
-class AsyncHubAPI(httpx.AsyncClient):
+class AsyncHubAPI(_AsyncClient):
     """:class:`HubAPI` for a hub in the test's own event loop."""
 
     def __init__(self, site: Site, token: str = "") -> None:
+        self.site = site
         self.token = token
         transport = _AsyncTransport(site, verify=site.client_context() or False)
         super().__init__(transport=transport, **_api_settings(site, token))

@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from .client import AsyncHubAPI, AsyncHubClient, HubAPI, HubClient, running_loop
+from .client import TIMEOUT, AsyncHubAPI, AsyncHubClient, HubAPI, HubClient, running_loop
 from .errors import ConfigError, HubError, HubStartError, WrongThreadError
 from .log import HubLog
 from .people import People
@@ -36,10 +36,13 @@ class BaseHub:
     """One hub: its place, its configuration, and the application while it runs.
 
     It has a ``name``; a ``folder`` of its own for files, removed at its end; a ``log`` (:class:`HubLog`); the traitlets
-    ``config``, which can be changed before a start; and, while it runs, ``people`` (:class:`People`).
+    ``config``, which can be changed before a start; a ``timeout``, the seconds that clients made from then on wait for
+    an answer (120); and, while it runs, ``people`` (:class:`People`).
     """
 
     inline = False
+    #: seconds that its clients wait for an answer
+    timeout = TIMEOUT
 
     def __init__(self, place: Place, config: Config, singletons: Singletons) -> None:
         self.place = place
