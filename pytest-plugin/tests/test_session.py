@@ -94,6 +94,47 @@ def test_scope_and_hook(pytester):
     pytester.runpytest_inprocess().assert_outcomes(passed=2)
 
 
+OVERRIDE = """
+    import pytest
+
+    class TestOwn:
+        @pytest.fixture(scope="{scope}")
+        def jupyterhub_config(self):
+            return {{"JupyterHub": {{"allow_named_servers": True}}}}
+
+        def test_hub(self, {fixture}):
+            assert {hub}.app.allow_named_servers
+
+    def test_others(jupyterhub, jupyterhub_factory):
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("fixture", "hub"), [("jupyterhub", "jupyterhub"), ("jupyterhub_factory", "jupyterhub_factory()")]
+)
+def test_override_that_a_shared_hub_was_not_made_with_is_an_error(pytester, fixture, hub):
+    pytester.makepyfile(OVERRIDE.format(scope="module", fixture=fixture, hub=hub))
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        [f"*`{fixture}` is shared by a module*", "Either mark the class*@pytest.mark.jupyterhub(*", "*= class"]
+    )
+
+
+def test_scope_of_an_override_that_is_too_narrow_is_explained(pytester):
+    pytester.makepyfile(OVERRIDE.format(scope="class", fixture="jupyterhub", hub="jupyterhub"))
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*needs the scope of the hub that it configures, 'module'*", "*= class"])
+
+
+def test_override_of_a_class_counts_where_hubs_are_of_classes(pytester):
+    pytester.makeini("[pytest]\njupyterhub_scope = class\n")
+    pytester.makepyfile(OVERRIDE.format(scope="class", fixture="jupyterhub", hub="jupyterhub"))
+    pytester.runpytest_inprocess().assert_outcomes(passed=2)
+
+
 def test_wrong_scope_is_named(pytester):
     pytester.makeini("[pytest]\njupyterhub_scope = planet\n")
     result = pytester.runpytest_inprocess()

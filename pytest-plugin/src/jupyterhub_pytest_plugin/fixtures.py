@@ -47,6 +47,14 @@ class HubFactory:
         self._layers = layers
         self._open = ExitStack()
 
+    @property
+    def made_with(self) -> Overrides | None:
+        """The ``jupyterhub_config`` of the test that asked for it first.
+
+        :meta private:
+        """
+        return self._layers[0] if self._layers else None
+
     def __call__(self, *overrides: Overrides, start: bool = True) -> Hub:
         """A hub with these overrides; ``start=False`` leaves it to the test to ``start()`` it."""
         place = self._session.place()
@@ -56,6 +64,7 @@ class HubFactory:
         except BaseException:
             _abandon(place)
             raise
+        hub.made_with = self.made_with
         self._open.callback(_finish, hub)
         return hub.start() if start else hub
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from traitlets.config import Config
 
     from .app import HubApp, Singletons
-    from .config import Place
+    from .config import Overrides, Place
 
 T = TypeVar("T")
 RUN_TIMEOUT = 180.0
@@ -41,6 +41,7 @@ class BaseHub:
     """
 
     inline = False
+    made_with: Overrides | None = None
     #: seconds that its clients wait for an answer
     timeout = TIMEOUT
 

@@ -11,6 +11,7 @@ import pytest
 from . import hookspecs
 from .config import Options
 from .contracts.collect import mark_contract_tests, report_contract_failure
+from .overrides import check_override, explain_scope
 from .session import LEAKS, SESSION, HubSession, describe
 
 pytest_plugins = [
@@ -142,6 +143,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, None]:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     outcome = yield
     report_contract_failure(item, outcome.get_result())
+    explain_scope(item, outcome.get_result())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """After pytest's own, which makes the fixtures."""
+    check_override(item)
 
 
 @pytest.hookimpl(trylast=True)
