@@ -421,6 +421,43 @@ class TestStill:
         assert handler.request.headers["X-Remote"] == "yes"
         assert handler.current_user is None
 
+    def test_handler_of_ones_own(self, make_authenticator, auth_handler, hub_run):
+        from jupyterhub.auth import DummyAuthenticator
+        from jupyterhub.handlers import BaseHandler
+
+        class CallbackHandler(BaseHandler):
+            def get(self):
+                state = self.get_secure_cookie("state").decode()
+                self.redirect(f"{self.authenticator.login_service}/{state}?{self.get_cookie('plain')}")
+
+        authenticator = make_authenticator(DummyAuthenticator, login_service="there")
+        cookies = {"cookies": {"plain": "a=b; c"}, "secure_cookies": {"state": "s p"}}
+        handler = auth_handler("GET", "oauth_callback", handler_class=CallbackHandler, **cookies)
+        assert handler.authenticator is authenticator
+        assert handler.request.path.endswith("/hub/oauth_callback")
+
+        async def run():
+            handler.get()
+
+        hub_run(run())
+        answer = handler.request.connection
+        assert (answer.status, answer.headers["Location"]) == (302, "there/s p?a=b; c")
+
+    def test_forged_cookie_is_none(self, auth_handler):
+        assert auth_handler(cookies={"state": "forged"}).get_secure_cookie("state") is None
+
+    @pytest.mark.parametrize(
+        ("args", "kwargs", "message"),
+        [
+            ((HubUser,), {}, r"is an HTTP method such as 'GET', not <class .*HubUser'>: is that the handler_class\?"),
+            (("BREW",), {}, "not 'BREW'"),
+            ((), {"handler_class": HubUser}, "derived from tornado's RequestHandler, not <class .*HubUser"),
+        ],
+    )
+    def test_no_handler(self, auth_handler, args, kwargs, message):
+        with pytest.raises(TypeError, match=message):
+            auth_handler(*args, **kwargs)
+
     def test_proxy(self, make_proxy, hub_run):
         from jupyterhub_pytest_plugin.proxy import InProcessProxy
 

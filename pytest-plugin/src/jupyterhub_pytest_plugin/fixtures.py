@@ -292,5 +292,7 @@ def make_proxy(still_hub: StillHub) -> Callable[..., Any]:
 
 @pytest.fixture
 def auth_handler(still_hub: StillHub) -> Callable[..., Any]:
-    """``auth_handler(query={…}, headers={…})``: a login handler, to be passed to an authenticator's methods."""
+    """``auth_handler(query={…}, headers={…})``: a login handler, or one of ``handler_class=…``, for an authenticator's
+    methods; ``cookies={…}``, ``secure_cookies={…}``.
+    """
     return still_hub.make_handler

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from .app import HubApp
 from .checks import allow_by_default, check_config, check_traits
 from .compat import spawner_of
+from .handlers import check_handler, cookie_header, make_request, signed_value
 from .log import HubLog
 from .people import People
 
@@ -88,10 +89,14 @@ class StillHub:
         return made
 
     def make_authenticator(self, authenticator_class: type[T], **traits: Any) -> T:
-        """An authenticator that reads the hub's configuration, with these traits on top."""
+        """An authenticator that reads the hub's configuration, with these traits on top; handlers and users find it."""
         check_traits(authenticator_class, traits)
         make: Callable[..., T] = authenticator_class
-        return make(parent=self.app, _deprecated_db_session=self.app.db, **traits)
+        made = make(parent=self.app, _deprecated_db_session=self.app.db, **traits)
+        for settings in (self.app.tornado_settings, self.app.tornado_application.settings):
+            settings["authenticator"] = made
+        self.app.authenticator = made
+        return made
 
     def make_proxy(self, proxy_class: type[T], **traits: Any) -> T:
         """A proxy of this class with its hub, as JupyterHub makes it; not started."""
@@ -114,34 +119,27 @@ class StillHub:
         method: str = "POST",
         path: str = "login",
         *,
+        handler_class: type[Any] | None = None,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: Mapping[str, str] | None = None,
+        cookies: Mapping[str, str] | None = None,
+        secure_cookies: Mapping[str, str] | None = None,
     ) -> Any:
-        """A login handler in the middle of this request."""
-        from jupyterhub.handlers.login import LoginHandler
-        from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine, parse_body_arguments
+        """A login handler, or one of ``handler_class``, in the middle of this request of nobody who is logged in.
 
+        ``path`` is relative to ``/hub/``; ``secure_cookies`` are signed as ``set_secure_cookie()`` does. Its own
+        methods can run: what they answer is then in ``handler.request.connection``: ``status``, ``headers``, ``body``.
+        """
+        from jupyterhub.handlers.login import LoginHandler
+
+        cls = check_handler(handler_class or LoginHandler, method)
+        secret = self.app.cookie_secret
+        signed = {name: signed_value(secret, name, value) for name, value in (secure_cookies or {}).items()}
         uri = f"{self.app.hub.base_url}{path}" + (f"?{urlencode(query)}" if query else "")
-        form = urlencode(body or {}).encode()
-        kind = "application/x-www-form-urlencoded"
-        all_headers = HTTPHeaders({"Host": "127.0.0.1", "Content-Type": kind, **(headers or {})})
-        line = RequestStartLine(method, uri, "HTTP/1.1")
-        request = HTTPServerRequest(headers=all_headers, body=form, connection=_Connection(), start_line=line)  # type: ignore[arg-type]
-        request.remote_ip = "127.0.0.1"
-        parse_body_arguments(kind, form, request.body_arguments, request.files)
-        for name, values in request.body_arguments.items():
-            request.arguments.setdefault(name, []).extend(values)
-        handler = LoginHandler(self.app.tornado_application, request)
+        all_headers = {**cookie_header({**(cookies or {}), **signed}), **(headers or {})}
+        handler: Any = cls(self.app.tornado_application, make_request(method, uri, all_headers, body or {}))
+        handler._transforms = []  # tornado sets both before it calls a handler
+        handler.path_args, handler.path_kwargs = [], {}
         handler._jupyterhub_user = None  # nobody is logged in: JupyterHub would find out before it calls a handler
         return handler
-
-
-class _Connection:
-    """As much of a connection as a handler asks for before it answers."""
-
-    def __init__(self) -> None:
-        self.context = type("Context", (), {"remote_ip": "127.0.0.1", "protocol": "http"})()
-
-    def set_close_callback(self, callback: Callable[[], None] | None) -> None:
-        """The connection of no client is never closed."""
