@@ -1,5 +1,6 @@
 """What the fixtures promise, with a real hub."""
 
+import re
 import threading
 from urllib.parse import urlsplit
 
@@ -317,6 +318,45 @@ class TestMisspelt:
     def test_config(self, jupyterhub_factory, overrides, message):
         with pytest.raises(ConfigError, match=message):
             jupyterhub_factory(overrides)
+
+    @pytest.mark.parametrize(
+        ("trait", "given", "message"),
+        [
+            (
+                "authenticator_class",
+                "dumy",
+                "no authenticator is registered as 'dumy'; did you mean dummy? Registered are default, dummy, ",
+            ),
+            ("spawner_class", "simpel", "no spawner is registered as 'simpel'; did you mean simple?"),
+            ("proxy_class", "xyz", "no proxy is registered as 'xyz'. Registered are configurable-http-proxy"),
+            ("authenticator_class", "no.such.Class", "'no.such.Class' cannot be imported: No module named 'no'"),
+            (
+                "authenticator_class",
+                "jupyterhub.auth.DumyAuthenticator",
+                "jupyterhub.auth has no DumyAuthenticator; did you mean DummyAuthenticator?",
+            ),
+            (
+                "authenticator_class",
+                "jupyterhub.spawner.Spawner",
+                "derived from Authenticator, or a registered name, not 'jupyterhub.spawner.Spawner'",
+            ),
+            ("spawner_class", dict, "wants a class derived from Spawner, or a registered name, not <class 'dict'>"),
+            ("proxy_class", 3, "wants a class derived from Proxy, or a registered name, not 3"),
+        ],
+    )
+    def test_component(self, jupyterhub_factory, still_hub, trait, given, message):
+        with pytest.raises(ConfigError, match=rf"^JupyterHub\.{trait}: .*{re.escape(message)}"):
+            jupyterhub_factory({"JupyterHub": {trait: given}})
+        make = "make_" + trait.removesuffix("_class")
+        with pytest.raises(ConfigError, match=rf"^{make}\(\): .*{re.escape(message)}"):
+            getattr(still_hub, make)(given)
+
+    def test_registered_names(self, make_spawner, make_authenticator, make_proxy):
+        assert type(make_spawner("simple")).__name__ == "SimpleLocalProcessSpawner"
+        assert make_authenticator("Dummy", admin_users={"ada"}).admin_users == {"ada"}
+        assert type(make_proxy("configurable-http-proxy")).__name__ == "ConfigurableHTTPProxy"
+        with pytest.raises(ConfigError, match=r"DummyAuthenticator has no trait 'admin_user'; did you mean"):
+            make_authenticator("dummy", admin_user={"ada"})
 
     def test_trait_of_a_derived_class(self, jupyterhub_factory):
         hub = jupyterhub_factory({"Spawner": {"home_dir_template": "/nowhere/{username}"}})  # traitlets hands it down

@@ -135,6 +135,30 @@ def test_override_of_a_class_counts_where_hubs_are_of_classes(pytester):
     pytester.runpytest_inprocess().assert_outcomes(passed=2)
 
 
+def test_errors_of_ours_are_shown_where_the_test_met_them(pytester):
+    pytester.makepyfile(
+        """
+        import asyncio
+
+        def test_thread(jupyterhub):
+            asyncio.run(jupyterhub.run_async(jupyterhub.app.users["ada"].get_auth_state()))
+
+        def test_name(jupyterhub_factory):
+            jupyterhub_factory({"JupyterHub": {"spawner_class": "simpel"}})
+
+        def test_login(hub_client):
+            hub_client.spawn()
+        """
+    )
+    result = pytester.runpytest_inprocess("--tb=short", "--show-capture=no")
+    result.assert_outcomes(failed=3)
+    said = result.stdout.str()
+    shown = re.findall(r"^([\w/.-]+\.py):\d+: in ", said, re.MULTILINE)
+    assert {Path(file).name for file in shown} == {"test_errors_of_ours_are_shown_where_the_test_met_them.py"}, said
+    assert len(shown) == 3
+    result.stdout.fnmatch_lines(["E *WrongThreadError: *hub.call*", "E *ConfigError: *did you mean simple*"])
+
+
 def test_wrong_scope_is_named(pytester):
     pytester.makeini("[pytest]\njupyterhub_scope = planet\n")
     result = pytester.runpytest_inprocess()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import difflib
+from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from traitlets import TraitError
 from traitlets.config import Config, Configurable
 
 from .compat import allows_nobody_by_default
 from .errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 
 def check_config(config: Config, unchecked: Collection[str] = ()) -> None:
@@ -28,7 +31,7 @@ def check_config(config: Config, unchecked: Collection[str] = ()) -> None:
                 raise ConfigError(f"{section}.{name}: {section} has no such trait{_near(name, names)}")
 
 
-def check_traits(cls: type, given: Mapping[str, Any]) -> None:
+def check_traits(cls: Any, given: Mapping[str, Any]) -> None:
     """Raise :class:`ConfigError` for what is neither a trait nor another attribute of this class."""
     for name in given:
         if not hasattr(cls, name):
@@ -75,12 +78,53 @@ def allow_by_default(config: Config) -> None:
 
 
 def _authenticators(config: Config) -> set[str]:
-    from jupyterhub.app import JupyterHub
-    from traitlets import TraitError
-
     chosen = config.JupyterHub.get("authenticator_class", "dummy")
-    try:
-        cls = JupyterHub.authenticator_class.validate(None, chosen)
-    except (TraitError, ImportError):  # JupyterHub will say so
-        return {"Authenticator"}
+    cls = component_class("authenticator_class", chosen, "JupyterHub.authenticator_class")
     return {one.__name__ for one in cls.__mro__}
+
+
+_KINDS = {"authenticator_class": "authenticator", "proxy_class": "proxy", "spawner_class": "spawner"}
+
+
+@contextmanager
+def components_explained(config: Config) -> Iterator[None]:
+    """What goes wrong within is a :class:`ConfigError` where it is a component that does not exist."""
+    try:
+        yield
+    except (TraitError, ImportError):
+        for trait in _KINDS:
+            if trait in config.JupyterHub:
+                component_class(trait, config.JupyterHub[trait], f"JupyterHub.{trait}")
+        raise
+
+
+def component_class(trait: str, given: Any, where: str) -> Any:
+    """The class that JupyterHub takes for this: a class, its address, or a registered name. Else a ConfigError."""
+    from jupyterhub.app import JupyterHub
+
+    known = getattr(JupyterHub, trait)
+    try:
+        return known.validate(None, given)
+    except (TraitError, ImportError) as error:
+        cause = str(error)
+    registered = known.load_entry_points()
+    if isinstance(given, str) and given.lower() in registered:
+        said = f"{given!r} is registered, but cannot be used: {cause}"
+    elif isinstance(given, str) and "." not in given:
+        near = _near(given.lower(), registered)
+        said = f"no {_KINDS[trait]} is registered as {given!r}{near} Registered are {', '.join(sorted(registered))}"
+    elif isinstance(given, str) and (problem := _import_problem(given)):
+        said = f"{given!r} cannot be imported: {problem}"
+    else:
+        said = f"wants a class derived from {known.klass.__name__}, or a registered name, not {given!r}"
+    raise ConfigError(f"{where}: {said}") from None  # the message says all
+
+
+def _import_problem(address: str) -> str:
+    """Why this address of a class cannot be imported, with the nearest name in its module; empty if it can be."""
+    module, _, name = address.rpartition(".")
+    try:
+        found = import_module(module)
+    except ImportError as error:
+        return str(error)
+    return "" if hasattr(found, name) else f"{module} has no {name}{_near(name, vars(found))}"

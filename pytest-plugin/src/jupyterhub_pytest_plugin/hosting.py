@@ -95,10 +95,11 @@ class BaseHub:
 
     async def _start(self) -> None:
         from .app import HubApp
-        from .checks import allow_by_default, check_config
+        from .checks import allow_by_default, check_config, components_explained
 
         allow_by_default(self.config)
-        app = HubApp(config=self.config, logger=self.log.logger)
+        with components_explained(self.config):
+            app = HubApp(config=self.config, logger=self.log.logger)
         self._singletons.enter(app, self.config)
         self.loop = asyncio.get_running_loop()
         self.reap()  # a zombie would look alive to a spawner that asks for its process by number

@@ -13,6 +13,7 @@ from .config import Options
 from .contracts.collect import mark_contract_tests, report_contract_failure
 from .overrides import check_override, explain_scope
 from .session import LEAKS, SESSION, HubSession, describe
+from .shorten import shorten
 
 pytest_plugins = [
     "jupyterhub_pytest_plugin.fixtures",
@@ -140,7 +141,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, None]:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
+    if call.excinfo is not None:
+        shorten(call.excinfo.value)
     outcome = yield
     report_contract_failure(item, outcome.get_result())
     explain_scope(item, outcome.get_result())

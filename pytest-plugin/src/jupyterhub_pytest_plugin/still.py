@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 from .app import HubApp
-from .checks import allow_by_default, check_config, check_traits
+from .checks import allow_by_default, check_config, check_traits, component_class, components_explained
 from .compat import spawner_of
 from .handlers import check_handler, cookie_header, make_request, signed_value
 from .log import HubLog
@@ -43,7 +43,8 @@ class StillHub:
 
     def __enter__(self) -> Self:
         allow_by_default(self.config)
-        self.app = HubApp(config=self.config, logger=self.log.logger, serves=False)
+        with components_explained(self.config):
+            self.app = HubApp(config=self.config, logger=self.log.logger, serves=False)
         check_config(self.config, self.place.unchecked)
         self._singletons.enter(self.app, self.config)
         # The test may run in a loop already, where no other one can be run.
@@ -66,11 +67,14 @@ class StillHub:
         self.place.release()
         shutil.rmtree(self.place.folder, ignore_errors=True)
 
-    def make_spawner(self, spawner_class: type[T], *, username: str = "ada", server: str = "", **traits: Any) -> T:
+    def make_spawner(
+        self, spawner_class: type[T] | str, *, username: str = "ada", server: str = "", **traits: Any
+    ) -> T:
         """A spawner of this class, as JupyterHub makes it for a user's server, with a token and an address."""
         from jupyterhub import orm
         from jupyterhub.objects import Server
 
+        spawner_class = component_class("spawner_class", spawner_class, "make_spawner()")
         check_traits(spawner_class, traits)
         user = self.people.add(username)
         user.settings["spawner_class"] = spawner_class
@@ -88,21 +92,21 @@ class StillHub:
         made: T = spawner
         return made
 
-    def make_authenticator(self, authenticator_class: type[T], **traits: Any) -> T:
+    def make_authenticator(self, authenticator_class: type[T] | str, **traits: Any) -> T:
         """An authenticator that reads the hub's configuration, with these traits on top; handlers and users find it."""
-        check_traits(authenticator_class, traits)
-        make: Callable[..., T] = authenticator_class
+        make: Callable[..., T] = component_class("authenticator_class", authenticator_class, "make_authenticator()")
+        check_traits(make, traits)
         made = make(parent=self.app, _deprecated_db_session=self.app.db, **traits)
         for settings in (self.app.tornado_settings, self.app.tornado_application.settings):
             settings["authenticator"] = made
         self.app.authenticator = made
         return made
 
-    def make_proxy(self, proxy_class: type[T], **traits: Any) -> T:
+    def make_proxy(self, proxy_class: type[T] | str, **traits: Any) -> T:
         """A proxy of this class with its hub, as JupyterHub makes it; not started."""
-        check_traits(proxy_class, traits)
+        make: Callable[..., T] = component_class("proxy_class", proxy_class, "make_proxy()")
+        check_traits(make, traits)
         app = self.app
-        make: Callable[..., T] = proxy_class
         return make(
             db_factory=lambda: app.db,
             public_url=app.bind_url,
