@@ -32,7 +32,7 @@ SUITES = ("ProxyContract", "AuthenticatorContract", "SpawnerContract", "ServiceC
 GROUPS = {
     "Hubs": ("Hub", "InlineHub", "HubFactory", "StillHub"),
     "Browsers and API": ("HubClient", "AsyncHubClient", "HubAPI", "AsyncHubAPI"),
-    "Users, services, backends": ("HubUser", "HubService", "People", "EchoServer", "HubLog"),
+    "Users, services, backends": ("HubUser", "HubService", "People", "EchoServer", "Port", "HubLog"),
     "Errors": (
         "HubError",
         "HubStartError",
@@ -40,6 +40,7 @@ GROUPS = {
         "WrongThreadError",
         "LoginError",
         "SpawnError",
+        "ServiceError",
         "NoAnswerError",
     ),
 }

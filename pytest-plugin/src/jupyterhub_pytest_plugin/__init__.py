@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     from .contracts.service import ServiceContract
     from .contracts.spawner import SpawnerContract
     from .echo import EchoServer
-    from .errors import ConfigError, HubError, HubStartError, LoginError, SpawnError, WrongThreadError
+    from .errors import ConfigError, HubError, HubStartError, LoginError, ServiceError, SpawnError, WrongThreadError
     from .fixtures import HubFactory
     from .hosting import Hub, InlineHub
     from .log import HubLog
     from .people import People
+    from .ports import Port
+    from .services import HubService
     from .still import StillHub
-    from .users import HubService, HubUser
+    from .users import HubUser
 
 __version__ = "0.1.0"
 
@@ -44,15 +46,17 @@ _HOMES = {
     "HubError": "errors",
     "HubFactory": "fixtures",
     "HubLog": "log",
-    "HubService": "users",
+    "HubService": "services",
     "HubStartError": "errors",
     "HubUser": "users",
     "InlineHub": "hosting",
     "LoginError": "errors",
     "NoAnswerError": "client",
     "People": "people",
+    "Port": "ports",
     "ProxyContract": "contracts.proxy",
     "ServiceContract": "contracts.service",
+    "ServiceError": "errors",
     "SpawnError": "errors",
     "SpawnerContract": "contracts.spawner",
     "StillHub": "still",
@@ -78,8 +82,10 @@ __all__ = [
     "LoginError",
     "NoAnswerError",
     "People",
+    "Port",
     "ProxyContract",
     "ServiceContract",
+    "ServiceError",
     "SpawnError",
     "SpawnerContract",
     "StillHub",

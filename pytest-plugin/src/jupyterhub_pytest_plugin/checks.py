@@ -39,6 +39,23 @@ def check_traits(cls: Any, given: Mapping[str, Any]) -> None:
             raise ConfigError(f"{cls.__name__} has no trait {name!r}{_near(name, names)}")
 
 
+def check_fields(whose: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Raise :class:`ConfigError` for a field that there is not."""
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"{whose} has no field {name!r}{_near(name, known)}")
+
+
+def check_scopes(whose: str, scopes: Iterable[str]) -> None:
+    """Raise :class:`ConfigError` for a scope that JupyterHub does not know."""
+    from jupyterhub.scopes import scope_definitions
+
+    for scope in scopes:
+        name = scope.partition("!")[0]
+        if name not in scope_definitions:
+            raise ConfigError(f"{whose}: there is no scope {name!r}{_near(name, scope_definitions)}")
+
+
 def _classes() -> dict[str, list[Any]]:
     """All that can be configured by now, by name; several classes may have one name."""
     found: dict[str, list[Any]] = {}

@@ -336,6 +336,10 @@ class HubClient(_Talk, _Client):
         """Agree on the page on which a service asks for access, and follow to the service."""
         return self._drive(self._approve(page))
 
+    def consent(self, page: httpx.Response) -> httpx.Response:
+        """Agree on that page, and return where the hub sends this browser then, which is not followed."""
+        return self.send(next(self._approve(page)), follow_redirects=False)
+
     def api(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
         """A call of the REST API with the browser's cookies and XSRF token, as JupyterHub's own pages make it."""
         headers = {**self._api_headers(), **kwargs.pop("headers", {})}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from jupyterhub.user import User
 
@@ -28,7 +28,7 @@ def allows_nobody_by_default() -> bool:
 def make_service(app: HubApp, spec: Mapping[str, Any]) -> Any:
     """A service of a running hub, known to it and not started."""
     if hasattr(app, "service_from_spec"):  # since JupyterHub 5
-        return app.service_from_spec(dict(spec), from_config=False)
+        return app.service_from_spec(dict(spec), from_config=True)
     running = dict(app._service_map)
     app.services = [*app.services, dict(spec)]
     app.init_services()  # makes all of them anew, also those that run
@@ -36,22 +36,16 @@ def make_service(app: HubApp, spec: Mapping[str, Any]) -> Any:
     return app._service_map[spec["name"]]
 
 
-async def start_service(app: HubApp, service: Any) -> bool:
-    """Start a managed service, and wait until it, or an external one, answers; whether it does."""
-    if hasattr(app, "start_service"):  # since JupyterHub 5
-        return bool(await app.start_service(service.name, service))
-    if service.managed:
-        await service.start()
-    if service.server is not None:
-        await service.server.wait_up(http=True, timeout=30 if service.managed else 1)
-    return True
+def forget_service(app: HubApp, service: Any, roles: Iterable[str] = ()) -> None:
+    """Take a service that does not run any more out of the hub and its database, and roles that were only for it."""
+    from jupyterhub import orm
 
-
-def forget_service(app: HubApp, service: Any) -> None:
-    """Take a service that does not run any more out of the hub and its database."""
     app._service_map.pop(service.name, None)
     app.services = [spec for spec in app.services if spec["name"] != service.name]
     if service.oauth_client is not None:
         app.db.delete(service.oauth_client)
     app.db.delete(service.orm)
+    for role in filter(None, (orm.Role.find(app.db, name) for name in roles)):
+        app.db.delete(role)
+    app.service_tokens.pop(service.api_token, None)
     app.db.commit()

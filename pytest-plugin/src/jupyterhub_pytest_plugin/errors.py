@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import httpx
+
+_LAST_WORDS = 2000
 
 
 class HubError(Exception):
@@ -45,3 +50,19 @@ class SpawnError(HubError):
         self.status = response.status_code
         self.text = text
         self.response = response
+
+
+class ServiceError(HubError):
+    """A service does not run, does not end, or lets nobody through; ``status`` is its exit status, if it has ended."""
+
+    def __init__(
+        self, name: str, what: str, *, command: Sequence[str] = (), status: int | None = None, output: str = ""
+    ) -> None:
+        words = [f"service {name!r} {what}"]
+        if command:
+            words.append(f"its command: {shlex.join(map(str, command))} (check=False goes on without it)")
+        if output:
+            words.append(f"its last words:\n{output[-_LAST_WORDS:]}")
+        super().__init__("\n".join(words))
+        self.status = status
+        self.output = output

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from .config import Overrides, Place
     from .hosting import Hub, InlineHub
     from .log import HubLog
+    from .services import HubService
     from .still import StillHub
-    from .users import HubService, HubUser
+    from .users import HubUser
 
 _NAMES = itertools.count(1)
 
@@ -181,14 +182,16 @@ def hub_group(jupyterhub: Hub) -> Callable[..., str]:
 
 @pytest.fixture
 def hub_service(jupyterhub: Hub) -> Iterator[Callable[..., HubService]]:
-    """Register a service with the running hub: ``hub_service("notes", url=backend.url, scopes=["read:users"])``."""
-    from .users import HubService
+    """Register a service with the running hub, for this test: ``hub_service("notes", url=True, command=["notes"])``.
+
+    Without ``command`` it is an external one, which is not waited for. See :class:`HubService`.
+    """
+    from .services import HubService
 
     with ExitStack() as made:
 
-        def service(name: str = "", *, scopes: tuple[str, ...] = (), **spec: Any) -> HubService:
-            name = name or f"service-{next(_NAMES)}"
-            return made.enter_context(HubService(jupyterhub, name, scopes, spec))
+        def service(name: str = "", **spec: Any) -> HubService:
+            return made.enter_context(HubService(jupyterhub, name, **spec))
 
         yield service
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from .app import HubApp, Singletons
     from .config import Overrides, Place
+    from .services import HubService
 
 T = TypeVar("T")
 RUN_TIMEOUT = 180.0
@@ -342,6 +343,12 @@ class Hub(BaseHub):
         api = HubAPI(self, token)
         self._resources.callback(api.close)
         return api
+
+    def service(self, name: str = "", **spec: Any) -> HubService:
+        """A service, as ``hub_service`` makes it, until the hub's fixture ends."""
+        from .services import HubService
+
+        return self._resources.enter_context(HubService(self, name, **spec))
 
     def auth_state(self, username: str) -> dict[str, Any] | None:
         """What the authenticator keeps of this user, decrypted."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from .hub_auth import close_forgotten
 from .reaper import marked
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def _strays(folder: Path) -> Iterable[Path]:
 
 def find(before: Snapshot, mark: str, folders: Iterable[Path], grace: float) -> list[str]:
     """One line for each thing left after these seconds of grace; empty if nothing is."""
+    close_forgotten([thread for thread in threading.enumerate() if thread.ident not in before.threads])
     until = time.monotonic() + grace
     while (found := _find(before, mark, folders)) and time.monotonic() < until:
         time.sleep(0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -145,8 +146,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if call.excinfo is not None:
         shorten(call.excinfo.value)
     outcome = yield
-    report_contract_failure(item, outcome.get_result())
-    explain_scope(item, outcome.get_result())
+    report = outcome.get_result()
+    report_contract_failure(item, report)
+    explain_scope(item, report)
+    if report.failed and "jupyterhub_pytest_plugin.services" in sys.modules:
+        from .services import outputs
+
+        report.sections += outputs()
 
 
 @pytest.hookimpl(trylast=True)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
-from .compat import forget_service, make_service, start_service
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from typing import Self
 
     import httpx
@@ -98,79 +94,3 @@ async def delete_user(hub: Hub, name: str) -> None:
             await hub.app.proxy.delete_user(user, server)
     await hub.app.proxy.check_routes(hub.app.users, hub.app._service_map)
     hub.app.users.delete(user)
-
-
-class HubService:
-    """A service of a running hub, managed (``command=[…]``) or external, with ``name``, ``token`` and ``hub``.
-
-    A context manager: at its end the service is stopped, if it is managed, and removed.
-    """
-
-    def __init__(self, hub: Hub, name: str, scopes: Sequence[str], spec: Mapping[str, Any]) -> None:
-        self.hub = hub
-        self.name = name
-        self.token = str(spec.get("api_token") or secrets.token_hex(16))
-        self._scopes = list(scopes)
-        self._spec = {"name": name, **spec, "api_token": self.token}
-
-    def __enter__(self) -> Self:
-        self.hub.wait(self._add())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.hub.running:
-            self.hub.wait(self._remove())
-
-    async def _add(self) -> None:
-        from jupyterhub import orm, roles
-
-        app = self.hub.app
-        service = make_service(app, self._spec)
-        if orm.APIToken.find(app.db, self.token) is None:
-            service.orm.new_api_token(self.token, generated=False)
-        if self._scopes:
-            roles.create_role(app.db, {"name": f"role-of-{self.name}", "scopes": self._scopes})
-            roles.grant_role(app.db, entity=service.orm, rolename=f"role-of-{self.name}")
-        app.db.commit()
-        if self._spec.get("oauth_no_confirm"):  # JupyterHub collects these at its start
-            app.tornado_settings["oauth_no_confirm_list"].add(service.oauth_client_id)
-        self._service = service
-        await start_service(app, service)
-        if service.server is not None:
-            await app.proxy.add_service(service)
-
-    async def _remove(self) -> None:
-        app = self.hub.app
-        service = self._service
-        if service.managed:
-            await service.stop()
-        if service.server is not None:
-            await app.proxy.delete_service(service)
-        forget_service(app, service)
-
-    @property
-    def api(self) -> HubAPI:
-        """The REST API with the service's own token."""
-        return self.hub.api_with(self.token)
-
-    @property
-    def path(self) -> str:
-        """Where the hub's proxy serves it, relative to the hub's public URL."""
-        return f"services/{self.name}/"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What JupyterHub would set for a managed service: for one that the test runs itself."""
-        app = self.hub.app
-        return {
-            "JUPYTERHUB_SERVICE_NAME": self.name,
-            "JUPYTERHUB_API_TOKEN": self.token,
-            "JUPYTERHUB_API_URL": f"{app.hub.url}api",
-            "JUPYTERHUB_BASE_URL": str(app.base_url),
-            "JUPYTERHUB_HOST": str(app.subdomain_host or ""),
-            "JUPYTERHUB_PUBLIC_HUB_URL": f"{self.hub.url}hub/",
-            "JUPYTERHUB_SERVICE_PREFIX": f"{app.base_url}{self.path}",
-            "JUPYTERHUB_SERVICE_URL": str(self._spec.get("url", "")),
-            "JUPYTERHUB_CLIENT_ID": f"service-{self.name}",
-            "JUPYTERHUB_OAUTH_SCOPES": f'["access:services!service={self.name}"]',
-        }

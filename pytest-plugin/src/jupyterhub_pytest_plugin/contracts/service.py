@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jupyterhub_pytest_plugin.client import HubClient
     from jupyterhub_pytest_plugin.config import Overrides, Place
     from jupyterhub_pytest_plugin.hosting import Hub
-    from jupyterhub_pytest_plugin.users import HubService
+    from jupyterhub_pytest_plugin.services import HubService
 
 GUIDE = "reference/services.html"
 API = "reference/api/services.auth.html"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jupyterhub_pytest_plugin.ports import Port
-from jupyterhub_pytest_plugin.users import HubService
+from jupyterhub_pytest_plugin.services import HubService
 
 from .wire import refuses
 
@@ -42,10 +42,12 @@ def served(request: pytest.FixtureRequest, contract_hub: Hub) -> Iterator[Served
         spec: dict[str, Any] = {"url": port.url(), **suite.service_config}
         if managed:
             spec |= {"command": command, "environment": dict(suite.environment)}
-        service = HubService(contract_hub, f"notes-{next(_NUMBERS)}", suite.scopes, spec)
+        service = HubService(
+            contract_hub, f"notes-{next(_NUMBERS)}", scopes=suite.scopes, timeout=suite.patience, **spec
+        )
+        stack.enter_context(service)
         if not managed:
             stack.enter_context(_process(command, {**service.environment, **suite.environment}, port))
-        stack.enter_context(service)
         yield Served(contract_hub, service, managed=managed, page=suite.page)
 
 
