@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import subprocess
 import threading
 from collections import Counter
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2.bccache import Bucket, BytecodeCache
-from jupyterhub import crypto, orm
+from jupyterhub import crypto
 from jupyterhub.app import JupyterHub
+from jupyterhub.auth import Authenticator
 from jupyterhub.spawner import Spawner
 from sqlalchemy import event
 from tornado.httpclient import AsyncHTTPClient
 from traitlets import default
 
 from .errors import WrongThreadError
+from .shared import SHARED_SQL, TEMPLATES, Installed, checked, connect, copy_tables
 
 if TYPE_CHECKING:
     from traitlets.config import Config
@@ -34,28 +35,6 @@ except ImportError:
     JupyterHubHTTPClient = None
 
 
-class Templates(BytecodeCache):
-    """Pages as the first hub of this process compiled them, which takes most of the time of a first request."""
-
-    def __init__(self) -> None:
-        self._code: dict[tuple[bool, str], bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        known = self._code.get(_kind(bucket))
-        if known is not None:
-            bucket.bytecode_from_string(known)
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._code[_kind(bucket)] = bucket.bytecode_to_string()
-
-
-def _kind(bucket: Bucket) -> tuple[bool, str]:
-    """JupyterHub has each page twice: an error's is rendered by an environment that is not asynchronous."""
-    return bucket.environment.is_async, bucket.key
-
-
-_TEMPLATES = Templates()
-_CLASSES: list[type] = []
 # Starting a hub configures classes that all hubs of a process share; one at a time does.
 STARTING = threading.Lock()
 # How many hubs run in a loop: two in one loop have one HTTP client.
@@ -64,6 +43,10 @@ _HUBS: Counter[asyncio.AbstractEventLoop] = Counter()
 
 class HubApp(JupyterHub):
     """Reads no files and no command line, handles no signals, ends no event loop, and keeps to its own thread."""
+
+    authenticator_class = Installed.like(JupyterHub.authenticator_class)
+    proxy_class = Installed.like(JupyterHub.proxy_class)
+    spawner_class = Installed.like(JupyterHub.spawner_class)
 
     def __init__(self, *, logger: logging.Logger, serves: bool = True, **kwargs: Any) -> None:
         self._test_logger = logger
@@ -81,15 +64,13 @@ class HubApp(JupyterHub):
         return logging.INFO
 
     @default("classes")
-    def _load_classes(self) -> list[type]:
-        """What is installed does not change while a process runs; looking for it takes long."""
-        if not _CLASSES:
-            _CLASSES.extend(super()._load_classes())
-        return list(_CLASSES)
+    def _classes_without_installed_ones(self) -> list[type]:
+        """JupyterHub imports all that is installed, for the help of its command line: see ``load_installed``."""
+        return [Spawner, Authenticator, crypto.CryptKeeper]
 
     @default("jinja_environment_options")
     def _shared_templates(self) -> dict[str, Any]:
-        return {"bytecode_cache": _TEMPLATES}
+        return {"bytecode_cache": TEMPLATES}
 
     def _configure_logging(self) -> None:
         """Traitlets would install handlers for the whole process: ours are the test's."""
@@ -100,6 +81,9 @@ class HubApp(JupyterHub):
     def init_signal(self) -> None:
         """Signals belong to pytest."""
 
+    def parse_command_line(self, *_: Any) -> None:
+        """There is none; making a parser of all that could be on it takes long."""
+
     def load_config_file(self, *_: Any, **__: Any) -> None:
         """A ``jupyterhub_config.py`` that happens to lie in the working directory is none of ours."""
 
@@ -107,12 +91,14 @@ class HubApp(JupyterHub):
         """The loop belongs to whoever hosts us."""
 
     def init_db(self) -> None:
-        path = self.db_url.removeprefix("sqlite:///")
+        """A file gets the first hub's tables, and its compiled SQL where the configuration says nothing of engines."""
         settings: dict[str, Any] = self.db_kwargs
-        if path not in {self.db_url, ":memory:"} and "creator" not in settings:
-            settings["creator"] = partial(_connect, path)
-            _copy_tables(Path(path))
-        super().init_db()
+        path = Path(self.db_url.removeprefix("sqlite:///"))
+        is_file = str(path) not in {self.db_url, ":memory:"} and "creator" not in settings
+        if is_file:
+            settings.update({} if settings else {"plugins": [SHARED_SQL]}, creator=partial(connect, str(path)))
+        with checked(path) if is_file and copy_tables(path) else nullcontext():
+            super().init_db()
         event.listen(self.db.get_bind(), "before_cursor_execute", self._check_thread)
 
     def _check_thread(self, *_: Any) -> None:
@@ -176,6 +162,14 @@ class HubApp(JupyterHub):
         engine = self.db.get_bind()
         self.db.close()
         engine.dispose()
+
+
+def load_installed() -> None:
+    """Import each authenticator, spawner and proxy that is installed; one that cannot be imported is none."""
+    for trait in (HubApp.authenticator_class, HubApp.spawner_class, HubApp.proxy_class):
+        for entry_point in trait.load_entry_points().values():
+            with suppress(Exception):
+                entry_point.load()
 
 
 def _processes(spawner: Spawner) -> list[subprocess.Popen[bytes]]:
@@ -248,30 +242,6 @@ def _release_instance() -> None:
         neutral = Neutral()
         neutral._loop = None
         _set_instance(neutral)
-
-
-def _connect(path: str) -> sqlite3.Connection:
-    """A database of a test need not survive a power failure: waiting for the disk is most of a hub's start."""
-    connection = sqlite3.connect(path, check_same_thread=False)
-    connection.execute("PRAGMA synchronous=OFF")
-    connection.execute("PRAGMA journal_mode=MEMORY")
-    return connection
-
-
-_TABLES: dict[str, bytes] = {}
-
-
-def _copy_tables(path: Path) -> None:
-    """Give a new hub the empty tables that JupyterHub made for the first one of this process."""
-    if path.exists() or not path.parent.is_dir():
-        return
-    if "empty" not in _TABLES:
-        url = f"sqlite:///{path}"
-        factory = orm.new_session_factory(url, creator=partial(_connect, str(path)))
-        factory().get_bind().dispose()
-        _TABLES["empty"] = path.read_bytes()
-    else:
-        path.write_bytes(_TABLES["empty"])
 
 
 class Singletons:

@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 
 
 def check_config(config: Config, unchecked: Collection[str] = ()) -> None:
-    """Raise :class:`ConfigError` for a class or a trait that nothing loaded has; ``unchecked`` classes pass."""
+    """Raise :class:`ConfigError` for a class or a trait that nothing installed has; ``unchecked`` classes pass."""
+    try:
+        _check(config, unchecked)
+    except ConfigError:
+        from .app import load_installed
+
+        load_installed()  # only now: it takes long, and what a hub uses is loaded
+        _check(config, unchecked)
+
+
+def _check(config: Config, unchecked: Collection[str]) -> None:
     known = _classes()
     for section, traits in config.items():
         if section in unchecked:
@@ -117,9 +127,9 @@ def components_explained(config: Config) -> Iterator[None]:
 
 def component_class(trait: str, given: Any, where: str) -> Any:
     """The class that JupyterHub takes for this: a class, its address, or a registered name. Else a ConfigError."""
-    from jupyterhub.app import JupyterHub
+    from .app import HubApp
 
-    known = getattr(JupyterHub, trait)
+    known = getattr(HubApp, trait)
     try:
         return known.validate(None, given)
     except (TraitError, ImportError) as error:

@@ -440,5 +440,5 @@ async def _awaited(work: Awaitable[T]) -> T:
     try:
         return await work
     except SystemExit as error:  # JupyterHub's way to give up must not end the thread without a word
-        msg = "JupyterHub gave up"
+        msg = "JupyterHub gave up" + (f": {error.code}" if error.code and not isinstance(error.code, int) else "")
         raise HubStartError(msg) from error

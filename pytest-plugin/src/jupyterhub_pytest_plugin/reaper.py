@@ -1,16 +1,14 @@
-"""Ends what a test process started, as soon as that process is gone: run as ``python reaper.py MARK``.
+"""Ends what a test process started, as soon as that process is gone: run as ``python -I -S reaper.py MARK PATH…``.
 
 The test process holds the other end of our standard input. When it dies, however that happens, we read the end of the
-file, end every process whose environment carries the mark, and remove the folders of its hubs.
+file, end every process whose environment carries the mark, and remove the folders of its hubs. Each test session starts
+one of us: so imports wait until then, and find packages on the paths that we are given.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
-from pathlib import Path
 
 MARK = "JUPYTERHUB_PYTEST_PROCESS"
 FOLDERS = "jupyterhub-pytest-"
@@ -69,6 +67,11 @@ def main() -> None:
     os.environ.pop(MARK, None)
     while os.read(0, 1024):
         pass
+    import shutil
+    import tempfile
+    from pathlib import Path
+
+    sys.path += sys.argv[2:]
     for _ in range(3):  # a child may have started another one while we looked
         kill(marked(mark))
     for folder in Path(tempfile.gettempdir()).glob(f"{FOLDERS}{mark}-*"):

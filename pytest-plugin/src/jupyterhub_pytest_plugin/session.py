@@ -55,10 +55,15 @@ class HubSession:
         leaks.watch_temporary_files()
         mark = leaks.environment_mark()
         self._previous_mark = os.environ.get(MARK)
-        script = str(Path(__file__).with_name("reaper.py"))
-        self._reaper = subprocess.Popen(
-            [sys.executable, "-I", script, mark], stdin=subprocess.PIPE, start_new_session=True
-        )
+        command = [
+            sys.executable,
+            "-I",
+            "-S",
+            str(Path(__file__).with_name("reaper.py")),
+            mark,
+            *filter(None, sys.path),
+        ]
+        self._reaper = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
         os.environ[MARK] = mark  # inherited by whatever a component starts, in whichever way
 
     def place(self) -> Place:
