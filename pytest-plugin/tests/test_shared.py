@@ -1,11 +1,12 @@
 """What hubs of a process share saves time, and nothing of one hub can be seen in another."""
 
 import sqlite3
+import sys
 from contextlib import closing
 
 import pytest
 
-from jupyterhub_pytest_plugin.errors import HubStartError
+from jupyterhub_pytest_plugin.errors import ConfigError, HubStartError
 
 
 def caches():
@@ -68,16 +69,31 @@ def test_a_database_of_another_version_is_refused(jupyterhub_factory):
         hub.start()
 
 
+def install(folder, module, name):
+    """An authenticator, as pip would leave it there."""
+    base = "from jupyterhub.auth import DummyAuthenticator"
+    (folder / f"{module}.py").write_text(f"{base}\n\nclass {name}(DummyAuthenticator):\n    pass\n")
+    info = folder / f"{module}-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[jupyterhub.authenticators]\n{module} = {module}:{name}\n")
+
+
 def test_what_is_installed_later_is_found(jupyterhub_factory, tmp_path, monkeypatch):
     """A path that was not there before is looked into."""
     jupyterhub_factory(start=False)
-    (tmp_path / "late.py").write_text(
-        "from jupyterhub.auth import DummyAuthenticator\nclass Late(DummyAuthenticator):\n    pass\n"
-    )
-    info = tmp_path / "late-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: late\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[jupyterhub.authenticators]\nlate = late:Late\n")
+    install(tmp_path, "late", "Late")
     monkeypatch.syspath_prepend(tmp_path)
     hub = jupyterhub_factory({"JupyterHub": {"authenticator_class": "late"}})
     assert type(hub.app.authenticator).__name__ == "Late"
+
+
+def test_what_is_installed_and_not_used_can_be_configured(jupyterhub_factory, tmp_path, monkeypatch):
+    """It is imported only where a configuration speaks of it: importing all that is installed takes long."""
+    install(tmp_path, "spare", "Spare")
+    monkeypatch.syspath_prepend(tmp_path)
+    jupyterhub_factory()
+    assert "spare" not in sys.modules
+    jupyterhub_factory({"Spare": {"password": "open sesame"}})
+    with pytest.raises(ConfigError, match="did you mean password"):
+        jupyterhub_factory({"Spare": {"pasword": "open sesame"}})
