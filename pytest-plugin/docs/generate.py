@@ -32,7 +32,7 @@ SUITES = ("ProxyContract", "AuthenticatorContract", "SpawnerContract", "ServiceC
 GROUPS = {
     "Hubs": ("Hub", "InlineHub", "HubFactory", "StillHub"),
     "Browsers and API": ("HubClient", "AsyncHubClient", "HubAPI", "AsyncHubAPI"),
-    "Users, services, backends": ("HubUser", "HubService", "People", "EchoServer", "Port", "HubLog"),
+    "Users, services, backends": ("HubUser", "HubService", "People", "EchoServer", "RouteServer", "Port", "HubLog"),
     "Errors": (
         "HubError",
         "HubStartError",

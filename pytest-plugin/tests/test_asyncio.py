@@ -29,6 +29,29 @@ def test_what_would_block_the_loop_is_an_error_not_a_hang(jupyterhub, hub_run):
     asyncio.run(main())
 
 
+def test_component_of_another_loop_is_an_error(jupyterhub, hub_user, hub_run):
+    async def main():
+        with pytest.raises(WrongThreadError, match=r"DummyAuthenticator\.authenticate\(\) belongs .* hub\.run_async"):
+            await jupyterhub.app.authenticator.authenticate(None, {"username": "ada", "password": ""})
+        return await jupyterhub.run_async(jupyterhub.app.authenticator.authenticate(None, {"username": "ada"}))
+
+    assert asyncio.run(main()) == "ada"
+    with pytest.raises(WrongThreadError, match=r"get_all_routes\(\) belongs to the event loop of"):
+        hub_run(jupyterhub.app.proxy.get_all_routes())
+    hub_user.spawn()
+    with pytest.raises(WrongThreadError, match=r"poll\(\) belongs to the event loop of"):
+        hub_run(hub_user.spawner().poll())
+    assert jupyterhub.run(hub_user.spawner().poll()) is None
+
+
+def test_component_may_be_patched_as_a_class(jupyterhub, monkeypatch):
+    async def authenticate(self, handler, data):
+        return "bob"
+
+    monkeypatch.setattr(type(jupyterhub.app.authenticator), "authenticate", authenticate)
+    assert jupyterhub.run(jupyterhub.app.authenticator.authenticate(None, {})) == "bob"
+
+
 def test_inline_hub(jupyterhub_inline):
     async def main():
         async with jupyterhub_inline() as hub:

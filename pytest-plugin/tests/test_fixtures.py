@@ -529,6 +529,42 @@ class TestPieces:
             ws.send(b"hello", text=True)
             assert ws.receive() == b"hello"
 
+    def test_routes(self, http_backend):
+        def token(request):
+            if request.form.get("code") != "good one":
+                return 400, {"error": "invalid_grant"}
+            return {"access_token": f"of {request.params['client']}", "sent": request.headers["x-sent"]}
+
+        backend = http_backend(
+            "provider",
+            routes={
+                "POST /token": token,
+                "/user": {"name": "ada"},
+                "/busy": 503,
+                "/away": (302, "", {"Location": "/user"}),
+                "/page": "<p>Words</p>",
+                "/json": lambda request: request.json(),
+            },
+        )
+        with httpx.Client(base_url=backend.url, trust_env=False, follow_redirects=True) as client:
+            good = client.post("/token?client=a%20b", data={"code": "good one"}, headers={"X-Sent": "yes"})
+            assert good.json() == {"access_token": "of a b", "sent": "yes"}
+            assert client.post("/token", data={"code": "bad"}).status_code == 400
+            assert client.get("/token").json()["server"] == "provider"  # an echo, for the route is another method's
+            assert client.get("/away").json() == {"name": "ada"}
+            assert (client.get("/busy").status_code, client.get("/busy").content) == (503, b"")
+            assert client.get("/page").headers["content-type"].startswith("text/html")
+            assert client.post("/json", json={"a": [1]}).json() == {"a": [1]}
+            assert client.get("/else?status=418").status_code == 418
+        assert [request.path for request in backend.requests][:2] == ["/token", "/token"]
+
+    @pytest.mark.parametrize(
+        ("routes", "error"), [({"token": 200}, "must be a path such as"), ({"/x": object()}, "not JSON serializable")]
+    )
+    def test_routes_that_cannot_be(self, http_backend, routes, error):
+        with pytest.raises((TypeError, ValueError), match=error):
+            http_backend(routes=routes)
+
     def test_certs(self, hub_certs, http_backend):
         backend = http_backend("safe", context=hub_certs.server_context())
         with httpx.Client(verify=hub_certs.client_context(), trust_env=False) as client:
@@ -548,6 +584,12 @@ class TestPieces:
 
         code = "import jupyterhub_pytest_plugin.plugin, sys; sys.exit('jupyterhub' in sys.modules)"
         assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+    def test_names_are_listed(self):
+        import jupyterhub_pytest_plugin
+
+        assert set(jupyterhub_pytest_plugin.__all__) <= set(dir(jupyterhub_pytest_plugin))
+        assert set(jupyterhub_pytest_plugin._HOMES) == set(jupyterhub_pytest_plugin.__all__)
 
     def test_unknown_name(self):
         import jupyterhub_pytest_plugin

@@ -159,6 +159,21 @@ def test_errors_of_ours_are_shown_where_the_test_met_them(pytester):
     result.stdout.fnmatch_lines(["E *WrongThreadError: *hub.call*", "E *ConfigError: *did you mean simple*"])
 
 
+def test_error_in_a_route_is_the_tests(pytester):
+    pytester.makepyfile(
+        """
+        import httpx
+
+        def test_provider(http_backend):
+            backend = http_backend("provider", routes={"/token": lambda request: request.form["code"]})
+            assert httpx.get(f"{backend.url}/token", trust_env=False).status_code == 500
+        """
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*KeyError: 'code'*"])
+
+
 def test_wrong_scope_is_named(pytester):
     pytester.makeini("[pytest]\njupyterhub_scope = planet\n")
     result = pytester.runpytest_inprocess()
@@ -502,3 +517,23 @@ def test_contract_wants_a_component(pytester):
     )
     result = pytester.runpytest_inprocess("-k", "test_stop_twice")
     result.stdout.fnmatch_lines(["*TestNothing: set spawner_class to the spawner to be tested*"])
+
+
+def test_warning_of_ones_own_component_may_pass(pytester):
+    """As the README says it."""
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    (lines,) = re.findall(r"```ini\n(filterwarnings =.*?)```", readme, re.DOTALL)
+    pytester.makeini(f"[pytest]\n{lines}")
+    pytester.makepyfile(
+        """
+        import warnings
+
+        import pytest
+
+        def test_component():
+            warnings.warn_explicit("old", DeprecationWarning, "file.py", 1, module="oauthenticator.oauth2")
+            with pytest.raises(DeprecationWarning):
+                warnings.warn_explicit("old", DeprecationWarning, "file.py", 1, module="mine")
+        """
+    )
+    pytester.runpytest_inprocess("-p", "no:asyncio").assert_outcomes(passed=1)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .log import HubLog
     from .people import People
     from .ports import Port
+    from .routes import RouteServer
     from .services import HubService
     from .still import StillHub
     from .users import HubUser
@@ -55,6 +56,7 @@ _HOMES = {
     "People": "people",
     "Port": "ports",
     "ProxyContract": "contracts.proxy",
+    "RouteServer": "routes",
     "ServiceContract": "contracts.service",
     "ServiceError": "errors",
     "SpawnError": "errors",
@@ -84,6 +86,7 @@ __all__ = [
     "People",
     "Port",
     "ProxyContract",
+    "RouteServer",
     "ServiceContract",
     "ServiceError",
     "SpawnError",
@@ -98,3 +101,7 @@ def __getattr__(name: str) -> Any:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
     return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -31,7 +31,7 @@ from functools import partial
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     Headers = dict[str, str]
 
@@ -67,6 +67,20 @@ class Request:
     def __init__(self, method: str, target: str, headers: Headers, body: bytes = b"") -> None:
         self.method, self.target, self.headers, self.body = method, target, headers, body
         self.path, _, self.query = target.partition("?")
+
+    @property
+    def params(self) -> dict[str, str]:
+        """What the query says, decoded; of a name that comes more than once, the last."""
+        return {name: values[-1] for name, values in parse_query(self.query).items()}
+
+    @property
+    def form(self) -> dict[str, str]:
+        """What a form says that was sent as the body."""
+        return {name: values[-1] for name, values in parse_query(self.body.decode()).items()}
+
+    def json(self) -> object:
+        """What the body says in JSON."""
+        return json.loads(self.body)
 
 
 class _Connection:
@@ -275,10 +289,17 @@ class EchoServer:
             kind, body = "application/octet-stream", b"x" * int(query["size"][0])
         else:
             kind, body = "application/json", json.dumps(self.describe(request)).encode()
-        lines = [f"HTTP/1.1 {status} Echo", f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
+        headers = {"Content-Type": kind}
         if version := os.environ.get("ECHO_SERVER_HUB_VERSION"):
-            lines.append(f"X-JupyterHub-Version: {version}")
-        lines += [header.replace(":", ": ", 1) for header in query.get("header", [])]
+            headers["X-JupyterHub-Version"] = version
+        added = [header.partition(":") for header in query.get("header", [])]
+        self._send(sock, request, status, body, [*headers.items(), *((name, value) for name, _, value in added)])
+
+    def _send(
+        self, sock: socket.socket, request: Request, status: int, body: bytes, headers: Iterable[tuple[str, str]]
+    ) -> None:
+        lines = [f"HTTP/1.1 {status} Echo", f"Content-Length: {len(body)}"]
+        lines += [f"{name}: {value}" for name, value in headers]
         head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
         sock.sendall(head if request.method == "HEAD" else head + body)
 

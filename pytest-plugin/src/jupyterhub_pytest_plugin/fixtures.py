@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .config import Overrides, Place
     from .hosting import Hub, InlineHub
     from .log import HubLog
+    from .routes import RouteServer
     from .services import HubService
     from .still import StillHub
     from .users import HubUser
@@ -205,13 +206,29 @@ def hub_log(jupyterhub: Hub) -> HubLog:
 
 @pytest.fixture
 def http_backend() -> Iterator[Callable[..., EchoServer]]:
-    """Start HTTP and WebSocket servers that answer with what they were asked: ``http_backend("blue").url``."""
+    """Start HTTP and WebSocket servers that answer with what they were asked: ``http_backend("blue").url``.
+
+    ``routes={"/user": {"name": "ada"}, "POST /token": function}`` answers these paths as told (:class:`RouteServer`);
+    an error in such a function is the test's at its end.
+    """
+    from .routes import RouteServer
+
     with ExitStack() as servers:
 
-        def backend(name: str = "backend", **kwargs: Any) -> EchoServer:
-            return servers.enter_context(EchoServer(name, **kwargs).start())
+        def backend(name: str = "backend", *, routes: Mapping[str, Any] | None = None, **kwargs: Any) -> EchoServer:
+            if routes is None:
+                return servers.enter_context(EchoServer(name, **kwargs).start())
+            server = RouteServer(name, routes=routes, **kwargs)
+            servers.callback(_raise_first, server)
+            return servers.enter_context(server.start())
 
         yield backend
+
+
+def _raise_first(server: RouteServer) -> None:
+    for error in server.errors:
+        error.add_note(f"(in a function of {server.name}, a http_backend with routes)")
+        raise error
 
 
 @pytest.fixture(scope="session")

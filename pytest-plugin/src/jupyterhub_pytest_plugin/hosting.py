@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from .client import TIMEOUT, AsyncHubAPI, AsyncHubClient, HubAPI, HubClient, running_loop
 from .errors import ConfigError, HubError, HubStartError, WrongThreadError
+from .guard import guard
 from .log import HubLog
 from .people import People
 from .reaper import children_of, ended, kill
@@ -109,6 +110,9 @@ class BaseHub:
             await app.initialize()
             self._app = app
             self.people = People(app)
+            if not self.inline:
+                guard(app.authenticator, self)
+                guard(app.proxy, self)
             await app.start()
             self._reaping = asyncio.ensure_future(self._reap())
         except BaseException:

@@ -6,6 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
+from .guard import guard
+
 if TYPE_CHECKING:
     from typing import Self
 
@@ -71,7 +73,9 @@ class HubUser:
 
     def spawner(self, server: str = "") -> Any:
         """JupyterHub's spawner object, to be used in the hub's thread."""
-        return self.hub.call(lambda: self.hub.app.users[self.name].spawners[server])
+        spawner = self.hub.call(lambda: self.hub.app.users[self.name].spawners[server])
+        guard(spawner, self.hub)
+        return spawner
 
     def stop(self, server: str = "") -> None:
         """Stop a server and wait until it has stopped."""
