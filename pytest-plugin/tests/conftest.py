@@ -7,22 +7,28 @@ def pytest_addoption(parser):
     parser.addoption(
         "--all-mutants",
         action="store_true",
-        help="run the whole suite on each mutant, not just the tests that must notice it (some minutes more)",
+        help="run the whole suite on each mutant, not just the tests that must notice it and one more (some minutes)",
     )
 
 
 def pytest_collection_modifyitems(config, items):
-    """Without --all-mutants, only what must fail is run on a mutant: that it fails is half of the proof."""
+    """Without --all-mutants, on a mutant is run what must fail, and one test beside it that must not."""
     if config.option.all_mutants:
-        for item in items:
-            if item.path.name == "test_mutants.py":
-                item.cls.patience = 10  # what does not fail must not fail for want of time
         return
-    left_out = [
-        item
-        for item in items
-        if item.path.name == "test_mutants.py" and not {item.name, item.originalname} & set(item.cls.known_failures)
-    ]
+    suites = {}
+    for item in items:
+        if item.path.name == "test_mutants.py":
+            suites.setdefault(item.cls, []).append(item)
+    chosen = {item for suite, tests in suites.items() for item in _chosen(suite, tests)}
+    left_out = [item for tests in suites.values() for item in tests if item not in chosen]
     config.hook.pytest_deselected(items=left_out)
     gone = set(left_out)
     items[:] = [item for item in items if item not in gone]
+
+
+def _chosen(suite, tests):
+    """What the mutant is said to fail, and the nearest test after that (else, before) which it can be run on."""
+    named = [item for item in tests if {item.name, item.originalname} & set(suite.known_failures)]
+    last = tests.index(named[-1]) + 1 if named else 0
+    others = [item for item in tests[last:] + tests[:last][::-1] if item not in named]
+    return named + [item for item in others if item.function.contract_needs not in suite.lacks][:1]

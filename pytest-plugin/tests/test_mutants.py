@@ -6,18 +6,23 @@ A suite's ``known_failures`` are strict: a named test that passes fails here, an
 import sys
 from pathlib import Path
 
+import pytest
+
 import mutants
 from jupyterhub_pytest_plugin import AuthenticatorContract, ProxyContract, ServiceContract, SpawnerContract
 from jupyterhub_pytest_plugin.proxy import Route
+from test_proxy_contract import TestConfigurableHTTPProxy as _ExternalProxy
+
+SUITES = {}
 
 
 def _suites(base, attribute, table, **members):
     for mutant, tests in table.items():
         name = f"Test{getattr(mutant, '__name__', mutant)}"
+        assert name not in SUITES, f"there are two mutants {name}"
         known = dict.fromkeys(tests, "the mutant breaks this promise")
-        # What a mutant never does need not be waited for; what it does must not look broken on a slow machine.
-        own = {attribute: mutant, "known_failures": known, "patience": 1, "_answers_within": 60}
-        globals()[name] = type(name, (base,), {"__module__": __name__, **own, **members})
+        given = {attribute: mutant, "known_failures": known, "__module__": __name__, **members}
+        SUITES[name] = type(name, (base,), given | {"hub_config": getattr(mutant, "hub_config", {})})
 
 
 def add_foreign_route(self, hub, spec, target):
@@ -31,6 +36,7 @@ _suites(
     add_foreign_route=add_foreign_route,
     lacks={"external": "it lives in the hub's process"},
 )
+_suites(_ExternalProxy, "proxy_class", mutants.EXTERNAL_PROXIES)
 _suites(
     AuthenticatorContract,
     "authenticator_class",
@@ -40,6 +46,22 @@ _suites(
 )
 _suites(SpawnerContract, "spawner_class", mutants.SPAWNERS)
 
-for name, tests in mutants.SERVICES.items():
-    command = [sys.executable, str(Path(__file__).with_name("broken_service.py")), name]
-    _suites(ServiceContract, "service_name", {name: tests}, service_command=command)
+for variant, tests in mutants.SERVICES.items():
+    command = [sys.executable, str(Path(__file__).with_name("broken_service.py")), variant]
+    _suites(ServiceContract, "service_name", {variant: tests}, service_command=command)
+
+globals().update(SUITES)
+
+
+@pytest.fixture(scope="class", autouse=True)
+def left():
+    """What mutants leave behind ends after their hubs."""
+    yield
+    mutants.LEFT.close()
+
+
+@pytest.fixture(autouse=True)
+def patience(request):
+    """What must fail need not take long; what must not fail has all the time of a suite."""
+    if {request.node.name, request.node.originalname} & set(request.cls.known_failures):
+        request.instance.patience = 10 if request.config.option.all_mutants else 1

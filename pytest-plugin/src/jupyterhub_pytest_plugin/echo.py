@@ -12,6 +12,7 @@ Every answer is JSON (see :meth:`EchoServer.describe`) unless the query asks for
 ``?stream=3&every=0.2`` three chunks, ``0``, ``1``, ``2``, with so many seconds between them
 ``?stream=3&wait=1``    each chunk after the first waits for a call of ``proceed()``
 ``?header=Name:value``  add this header to the answer (may be repeated)
+``?leave=1``            a server that is a process of its own ends, without an answer
 ======================  ==============================================================
 
 A WebSocket gets each of its messages back; the first of the sub-protocols that it offers is accepted.
@@ -277,6 +278,8 @@ class EchoServer:
             self._websocket(connection, request)
             return False
         query = parse_query(request.query)
+        if "leave" in query and self._show_process:
+            os._exit(0)
         if "stream" in query:
             self._stream(connection.sock, query)
         else:

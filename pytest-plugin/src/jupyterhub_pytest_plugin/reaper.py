@@ -16,12 +16,17 @@ FOLDERS = "jupyterhub-pytest-"
 
 def marked(mark: str) -> list[int]:
     """Processes that carry this mark, other than the one that asks."""
+    return carrying(MARK, mark)
+
+
+def carrying(name: str, value: str) -> list[int]:
+    """Processes that have this in their environment, other than the one that asks."""
     import psutil
 
     found = []
     for process in psutil.process_iter(["pid", "environ", "status"]):
         environ = process.info["environ"] or {}
-        if environ.get(MARK) == mark and process.pid != os.getpid() and process.info["status"] != psutil.STATUS_ZOMBIE:
+        if environ.get(name) == value and process.pid != os.getpid() and process.info["status"] != psutil.STATUS_ZOMBIE:
             found.append(process.pid)
     return found
 

@@ -27,7 +27,7 @@ def _suite_factory(request: pytest.FixtureRequest) -> Iterator[Callable[..., Hub
 
     def make(*overrides: Any, start: bool = True) -> Hub:
         hub = factory(*overrides, start=False)
-        hub.timeout = getattr(suite, "_answers_within", suite.patience)
+        hub.timeout = suite.patience
         suite.configure(hub.config, hub.place)
         return hub.start() if start else hub
 

@@ -6,7 +6,7 @@ import itertools
 import os
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,11 +17,11 @@ from jupyterhub_pytest_plugin.services import HubService
 from .wire import refuses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from jupyterhub_pytest_plugin.hosting import Hub
 
-    from .service import Served
+    from .service import Served, ServiceContract
 
 _NUMBERS = itertools.count(1)
 
@@ -29,12 +29,25 @@ _NUMBERS = itertools.count(1)
 @pytest.fixture(scope="class", params=["managed", "external"])
 def served(request: pytest.FixtureRequest, contract_hub: Hub) -> Iterator[Served]:
     """The service of a suite: once started by the hub, once beside it."""
-    from .service import Served
-
     suite = request.cls
-    managed = request.param == "managed"
     if request.param in suite.lacks:
         pytest.skip(f"lacks {request.param}: {suite.lacks[request.param]}")
+    with _serving(suite, contract_hub, managed=request.param == "managed") as served:
+        yield served
+
+
+@pytest.fixture
+def served_below_a_path(request: pytest.FixtureRequest, contract_hubs: Callable[..., Hub]) -> Iterator[Served]:
+    """The service on a hub that has a base path, started in a way that it does not lack."""
+    hub = contract_hubs({"JupyterHub": {"base_url": "/base/path/"}})
+    with _serving(request.cls, hub, managed="managed" not in request.cls.lacks) as served:
+        yield served
+
+
+@contextmanager
+def _serving(suite: type[ServiceContract], hub: Hub, *, managed: bool) -> Iterator[Served]:
+    from .service import Served
+
     command = suite.checked_command()
     port = Port()
     with ExitStack() as stack:
@@ -42,13 +55,11 @@ def served(request: pytest.FixtureRequest, contract_hub: Hub) -> Iterator[Served
         spec: dict[str, Any] = {"url": port.url(), **suite.service_config}
         if managed:
             spec |= {"command": command, "environment": dict(suite.environment)}
-        service = HubService(
-            contract_hub, f"notes-{next(_NUMBERS)}", scopes=suite.scopes, timeout=suite.patience, **spec
-        )
+        service = HubService(hub, f"notes-{next(_NUMBERS)}", scopes=suite.scopes, timeout=suite.patience, **spec)
         stack.enter_context(service)
         if not managed:
             stack.enter_context(_process(command, {**service.environment, **suite.environment}, port))
-        yield Served(contract_hub, service, managed=managed, page=suite.page)
+        yield Served(hub, service, managed=managed, page=suite.page)
 
 
 def _process(command: list[str], environment: Mapping[str, str], port: Port) -> ExitStack:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlsplit
 
@@ -11,12 +14,14 @@ import httpx
 import pytest
 
 from jupyterhub_pytest_plugin.compat import spawner_of
+from jupyterhub_pytest_plugin.reaper import carrying
 
 from .collect import Contract, relies_on
 from .proxy import ssl_hub
+from .wire import WAIT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from traitlets.config import Config
 
@@ -28,7 +33,9 @@ if TYPE_CHECKING:
 GUIDE = "reference/spawners.html"
 API = "reference/api/spawner.html"
 URLS = "reference/urls.html"
-LINGER = "2"  # seconds: more than a check takes after a stop() that does not wait
+LINGER = "120"  # seconds after which a server ends that nobody has let go
+HOLD = 2.0  # seconds for which a server goes on after a signal, before it is let go
+_NUMBERS = itertools.count(1)
 ODD_NAMES = {
     "apostrophe": "o'neil",
     "unicode": "jörg",
@@ -79,7 +86,8 @@ class ServerOf:
         try:
             said: dict[str, Any] = response.json()
         except json.JSONDecodeError:
-            pytest.fail(f"{response.url} is not the echo server: {response.status_code} {response.text[:300]}")
+            msg = f"{response.url} is not the echo server: {response.status_code} {response.text[:300]}"
+            raise AssertionError(msg) from None
         return said
 
     def request_start(self, options: dict[str, Any] | None = None) -> httpx.Response:
@@ -102,10 +110,21 @@ class ServerOf:
     @staticmethod
     def reachable(url: str) -> bool:
         try:
-            httpx.get(url, trust_env=False, timeout=2)
+            httpx.get(url, trust_env=False, timeout=WAIT)
         except httpx.HTTPError:
             return False
         return True
+
+    @property
+    def url(self) -> str:
+        """Where the server itself listens, as the hub knows it."""
+        return self.hub.call(lambda: str(self.spawner.server.url))
+
+    @staticmethod
+    def let_go(url: str) -> None:
+        """Have a server end that takes its time."""
+        with contextlib.suppress(httpx.HTTPError):
+            httpx.get(f"{url}?leave=1", trust_env=False, timeout=WAIT)
 
 
 async def _await(function: Callable[[], Any]) -> Any:
@@ -165,20 +184,27 @@ class SpawnerContract(Contract):
 
     @relies_on(GUIDE)
     def test_start_answers_with_a_reachable_address(self, contract_hubs: Hubs) -> None:
-        """start() returns where the hub and the proxy reach the server."""
-        hub = contract_hubs()
-        server = ServerOf(hub)
+        """start() returns where the hub and the proxy reach the server: a URL, or host and port."""
+        answers: list[Any] = []
+
+        def hook(spawner: Any) -> None:
+            spawner.start = _recorded(spawner.start, answers)
+
+        server = ServerOf(self.make(contract_hubs, pre_spawn_hook=hook))
         server.start()
-        url = hub.call(lambda: server.spawner.server.url)
+        url = server.url
         assert server.reachable(f"{url}api")
-        assert urlsplit(url).port
+        (address,) = answers
+        assert address, f"start() returned {address!r}: the hub had to find {url} in the database"
+        given = urlsplit(address).port if isinstance(address, str) else int(address[1])
+        assert given == urlsplit(url).port
 
     @relies_on(GUIDE)
     def test_poll_while_it_runs(self, contract_hubs: Hubs) -> None:
-        """poll() of a running server is None."""
+        """poll() of a running server is None, also where several ask at a time, as the hub's pages and timers do."""
         server = ServerOf(contract_hubs())
         server.start()
-        assert server.poll() is None
+        assert server.hub.run(_all_at_once([server.spawner.poll] * 3)) == [None] * 3
 
     @relies_on(GUIDE)
     def test_stop_waits(self, contract_hubs: Hubs) -> None:
@@ -186,14 +212,21 @@ class SpawnerContract(Contract):
         hub = self.make(contract_hubs, environment={**_mark(), "ECHO_SERVER_LINGER": LINGER})
         server = ServerOf(hub)
         server.start()
-        url = hub.call(lambda: server.spawner.server.url)
-        server.stop()
-        assert server.poll() is not None, (
-            f"stop() returned, and the server still ran: it ends {LINGER} s after a signal"
-        )
-        assert not server.reachable(url), (
-            f"stop() returned, and {url} still answered: it ends {LINGER} s after a signal"
-        )
+        url, stop = server.url, server.spawner.stop
+
+        def check() -> None:
+            slow = "stop() returned, and {}: a server with work to save goes on for a while after a signal"
+            assert server.poll() is not None, slow.format("poll() says that the server runs")
+            assert not server.reachable(url), slow.format(f"{url} still answers")
+
+        stopping = hub.run(_begun(stop, HOLD))
+        try:
+            if stopping.done():  # while the server, unless it was killed, still waits to be let go
+                check()
+        finally:
+            server.let_go(url)
+        hub.run(stopping)
+        check()
 
     @relies_on(GUIDE)
     def test_stop_twice(self, contract_hubs: Hubs) -> None:
@@ -210,7 +243,7 @@ class SpawnerContract(Contract):
         hub = contract_hubs()
         server = ServerOf(hub)
         server.start()
-        url = hub.call(lambda: server.spawner.server.url)
+        url = server.url
         server.stop(now=True)
         self.eventually(lambda: _not(server.reachable(url)))
         self.eventually(lambda: _not(server.poll() is None))
@@ -418,23 +451,34 @@ class SpawnerContract(Contract):
         """A command that ends at once is a failed start: the hub says so, and a next start is possible."""
         if self.failing_command is None:
             pytest.skip("lacks failing_command: the spawner runs no commands")
-        traits = {"cmd": self.failing_command, "http_timeout": 2, "start_timeout": 5}
-        hub = self.make(contract_hubs, **traits)
-        server = ServerOf(hub)
+        failing = {"cmd": self.failing_command, "http_timeout": 2, "start_timeout": 5}
+        configured: list[dict[str, Any]] = []
+
+        def hook(spawner: Any) -> None:
+            configured.append({name: getattr(spawner, name) for name in failing})
+            traits = failing if len(configured) == 1 else configured[0]
+            for name, value in traits.items():
+                setattr(spawner, name, value)
+
+        server = ServerOf(self.make(contract_hubs, pre_spawn_hook=hook))
         server.request_start()
         self.eventually(lambda: _not(self.pending(server)))
         assert server.model is None or not server.model["ready"]
         assert server.poll() is not None
+        server.request_start()
+        assert self.eventually(server.ask)["env"]["JUPYTERHUB_USER"] == "ada"
 
     @relies_on(API)
     def test_slow_start_is_ended(self, contract_hubs: Hubs) -> None:
         """A server that does not answer within http_timeout is ended, and no process of it remains."""
-        hub = self.make(contract_hubs, http_timeout=1, environment={**_mark(), "ECHO_SERVER_DELAY": "600"})
+        name, value = "ECHO_SERVER_DELAY", str(600 + next(_NUMBERS))  # seconds, and the process's mark
+        hub = self.make(contract_hubs, http_timeout=1, environment={**_mark(), name: value})
         server = ServerOf(hub)
         server.request_start()
         self.eventually(lambda: _not(self.pending(server)))
         assert server.model is None or not server.model["ready"]
         assert server.poll() is not None
+        self.eventually(lambda: _none_runs(carrying(name, value)))
 
     def pending(self, server: ServerOf) -> bool:
         return server.model is not None and bool(server.model["pending"])
@@ -476,12 +520,19 @@ class SpawnerContract(Contract):
     @relies_on(API)
     def test_concurrent_starts(self, contract_hubs: Hubs) -> None:
         """Several users start at the same time and all get their own server."""
-        hub = contract_hubs()
-        servers = [ServerOf(hub, name) for name in ("ada", "bob", "cyd")]
-        for server in servers:
-            assert server.request_start().status_code in {201, 202}
+        names = ("ada", "bob", "cyd")
+        gate = asyncio.Barrier(len(names))
+
+        async def all_are_here(_spawner: Any) -> None:
+            await asyncio.wait_for(gate.wait(), WAIT)
+
+        hub = self.make(contract_hubs, pre_spawn_hook=all_are_here)
+        servers = [ServerOf(hub, name) for name in names]
+        with ThreadPoolExecutor(len(servers)) as pool:
+            answers = list(pool.map(ServerOf.request_start, servers))
+        assert {answer.status_code for answer in answers} <= {201, 202}
         said = [self.eventually(server.ask) for server in servers]
-        assert [one["env"]["JUPYTERHUB_USER"] for one in said] == ["ada", "bob", "cyd"]
+        assert [one["env"]["JUPYTERHUB_USER"] for one in said] == list(names)
 
     @relies_on(API)
     def test_progress(self, contract_hubs: Hubs) -> None:
@@ -503,20 +554,23 @@ class SpawnerContract(Contract):
     def test_delete_user_ends_the_server(self, contract_hubs: Hubs) -> None:
         """Deleting a user ends the server, and delete_forever() is no error."""
         hub = contract_hubs()
-        said = ServerOf(hub).start()
-        url = said["env"]["JUPYTERHUB_SERVICE_URL"]
+        url = ServerOf(hub).start()["env"]["JUPYTERHUB_SERVICE_URL"]
+        before = len(hub.log.errors)
         assert hub.api().delete("users/ada").status_code == 204
-        assert not ServerOf(hub).reachable(url)
+        assert not ServerOf.reachable(url)
+        assert hub.log.errors[before:] == []
 
     @relies_on(GUIDE)
     def test_hub_ends_its_servers(self, contract_hubs: Hubs) -> None:
-        """With cleanup_servers, no server outlives the hub."""
+        """With cleanup_servers, no server outlives the hub, which stops all of them at once."""
         hub = contract_hubs()
-        server = ServerOf(hub)
-        server.start()
-        url = hub.call(lambda: server.spawner.server.url)
+        servers = [ServerOf(hub, name) for name in ("ada", "bob")]
+        for server in servers:
+            server.start()
+        urls = [server.url for server in servers]
         hub.stop()
-        self.eventually(lambda: _not(server.reachable(url)))
+        for url in urls:
+            self.eventually(lambda url=url: _not(ServerOf.reachable(url), f"{url} answers"))  # type: ignore[misc]
 
     @relies_on("explanation/websecurity.html", needs="internal-ssl")
     def test_internal_ssl(self, contract_hubs: Hubs) -> None:
@@ -549,6 +603,31 @@ def _mark() -> dict[str, str]:
     from jupyterhub_pytest_plugin.reaper import MARK
 
     return {MARK: os.environ.get(MARK, "")}
+
+
+def _none_runs(pids: list[int]) -> None:
+    assert not pids, f"processes of a server that was given up still run: {pids}"
+
+
+def _recorded(start: Callable[[], Any], answers: list[Any]) -> Callable[[], Any]:
+    """A start() of which one knows what it returned."""
+
+    async def recorded() -> Any:
+        answers.append(await _await(start))
+        return answers[-1]
+
+    return recorded
+
+
+async def _begun(function: Callable[[], Any], seconds: float) -> asyncio.Future[Any]:
+    """Begin with this, and give it so many seconds; whatever comes of it is to be awaited by somebody."""
+    begun = asyncio.ensure_future(_await(function))
+    await asyncio.wait([begun], timeout=seconds)
+    return begun
+
+
+async def _all_at_once(functions: Sequence[Callable[[], Any]]) -> list[Any]:
+    return await asyncio.gather(*map(_await, functions))
 
 
 async def _collect(progress: Callable[[], Any]) -> list[Any]:

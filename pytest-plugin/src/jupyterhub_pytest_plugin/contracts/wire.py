@@ -34,6 +34,8 @@ def refuses(address: tuple[str, int]) -> bool:
     """Whether nothing listens at this address."""
     try:
         socket.create_connection(address, timeout=2).close()
+    except TimeoutError:
+        return False  # whoever has a full queue is there
     except OSError:
         return True
     return False

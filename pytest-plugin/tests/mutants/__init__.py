@@ -1,0 +1,24 @@
+"""Components that break one promise each, and the contract tests that must notice, by name.
+
+They are the proof of the suites: ``test_mutants.py`` runs every suite on every mutant, and wants exactly these tests to
+fail and all others to pass. Each mutant is a fault that somebody could make, and as small as that allows.
+"""
+
+from mutants import environments, logins, traffic
+from mutants.authenticators import AUTHENTICATORS
+from mutants.proxies import EXTERNAL_PROXIES, PROXIES
+from mutants.services import SERVICES
+from mutants.spawners import SPAWNERS
+from mutants.table import LEFT
+
+__all__ = [
+    "AUTHENTICATORS",
+    "EXTERNAL_PROXIES",
+    "LEFT",
+    "PROXIES",
+    "SERVICES",
+    "SPAWNERS",
+    "environments",
+    "logins",
+    "traffic",
+]

@@ -1,0 +1,261 @@
+"""Authenticators that let in the wrong people, or keep the wrong account of them."""
+
+import secrets
+
+from components import CompleteAuthenticator
+from mutants.table import Table
+
+AUTHENTICATORS = Table()
+breaks = AUTHENTICATORS.breaks
+
+
+@breaks("test_wrong_credentials_are_refused", "test_rejection_after_login_of_another")
+class AcceptsAnyPassword(CompleteAuthenticator):
+    async def authenticate(self, handler, data):
+        return await super().authenticate(handler, {**data, "password": "right password"})
+
+
+@breaks("test_rejection_after_login_of_another")
+class RemembersWhoWasRight(CompleteAuthenticator):
+    async def authenticate(self, handler, data):
+        self.right = getattr(self, "right", {})
+        result = await super().authenticate(handler, data)
+        return self.right.setdefault(data["username"], result) or result if result else self.right.get(data["username"])
+
+
+@breaks("test_two_users_are_two")
+class HasOneSession(CompleteAuthenticator):
+    """A login ends the one before."""
+
+    async def authenticate(self, handler, data):
+        model = await super().authenticate(handler, data)
+        for user in handler.users.values() if model and handler else ():
+            user.cookie_id = secrets.token_hex()
+        return model
+
+
+@breaks("test_result_is_complete")
+class ReturnsOnlyTheName(CompleteAuthenticator):
+    async def get_authenticated_user(self, handler, data):
+        result = await super().get_authenticated_user(handler, data)
+        return {"name": result["name"]} if handler is None else result
+
+
+@breaks("test_name_is_normalised")
+class KeepsCase(CompleteAuthenticator):
+    def normalize_username(self, username):
+        return self.username_map.get(username, username)
+
+
+@breaks("test_username_map")
+class IgnoresTheMap(CompleteAuthenticator):
+    def normalize_username(self, username):
+        return username.lower()
+
+
+@breaks("test_username_pattern", "test_invalid_names")
+class AcceptsAnyName(CompleteAuthenticator):
+    def validate_username(self, username):
+        return True
+
+
+@breaks(
+    "test_nobody_is_allowed_by_default",
+    "test_allowed_users",
+    "test_allow_existing_users",
+    "test_deleted_user_is_not_allowed_any_more",
+)
+class AllowsEverybody(CompleteAuthenticator):
+    def check_allowed(self, username, authentication=None):
+        return True
+
+
+@breaks("test_nobody_is_allowed_by_default")
+class AllowsEverybodyByDefault(CompleteAuthenticator):
+    """As authenticators did before JupyterHub 5."""
+
+    def check_allowed(self, username, authentication=None):
+        rules = self.allowed_users or self.allow_existing_users
+        return True if not rules else super().check_allowed(username, authentication)
+
+
+@breaks(
+    "test_login",
+    "test_rejection_after_login_of_another",
+    "test_authenticate_is_the_only_way_in",
+    "test_two_users_are_two",
+    "test_result_is_complete",
+    "test_name_is_normalised",
+    "test_username_map",
+    "test_username_pattern",
+    "test_allowed_users",
+    "test_allow_existing_users",
+    "test_blocked_users",
+    "test_block_wins_over_allow",
+    "test_admin_users_become_admins",
+    "test_auth_state_is_kept_encrypted",
+    "test_auth_state_is_not_kept_unasked",
+    "test_refresh_user",
+    "test_refresh_before_spawn",
+    "test_managed_groups",
+    "test_managed_roles",
+    "test_post_auth_hook",
+    "test_spawn_hooks",
+    "test_logout",
+    "test_next_page_follows_the_login",
+    "test_add_user_is_idempotent",
+    "test_deleted_user_is_logged_out",
+    "test_login_survives_a_restart",
+)
+class NamesNobody(CompleteAuthenticator):
+    async def authenticate(self, handler, data):
+        model = await super().authenticate(handler, data)
+        return model and {"username": model.pop("name"), **model}
+
+
+@breaks("test_blocked_users", "test_block_wins_over_allow")
+class IgnoresBlocks(CompleteAuthenticator):
+    def check_blocked_users(self, username, authentication=None):
+        return True
+
+
+@breaks("test_block_wins_over_allow")
+class LetsAllowWin(CompleteAuthenticator):
+    def check_blocked_users(self, username, authentication=None):
+        return username in self.allowed_users or super().check_blocked_users(username, authentication)
+
+
+@breaks("test_allow_existing_users")
+class DoesNotAddUsers(CompleteAuthenticator):
+    def add_user(self, user):
+        """Forgets to call its base class."""
+
+
+@breaks("test_deleted_user_is_not_allowed_any_more")
+class DoesNotDeleteUsers(CompleteAuthenticator):
+    def delete_user(self, user):
+        """Forgets to call its base class."""
+
+
+@breaks("test_admin_users_become_admins", "test_admin_of_the_database_stays_one")
+class KnowsNoAdmins(CompleteAuthenticator):
+    def is_admin(self, handler, authentication):
+        return False
+
+
+@breaks("test_admin_of_the_database_stays_one")
+class RevokesAdmins(CompleteAuthenticator):
+    def is_admin(self, handler, authentication):
+        return authentication["name"] in self.admin_users
+
+
+@breaks("test_auth_state_is_kept_encrypted")
+class GivesNoState(CompleteAuthenticator):
+    async def authenticate(self, handler, data):
+        model = await super().authenticate(handler, data)
+        return model and {**model, "auth_state": None}
+
+
+@breaks("test_auth_state_is_not_kept_unasked")
+class EnablesState(CompleteAuthenticator):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.enable_auth_state = True
+
+
+@breaks("test_refresh_user", "test_refresh_before_spawn", "test_login_survives_a_restart")
+class ExpiresAtOnce(CompleteAuthenticator):
+    async def refresh_user(self, user, handler=None):
+        return False
+
+
+@breaks("test_refresh_user")
+class RefreshesToNothing(CompleteAuthenticator):
+    async def refresh_user(self, user, handler=None):
+        return True if handler else None
+
+
+class CountsSessions(CompleteAuthenticator):
+    """Knows who logged in, until the hub ends."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.sessions = set()
+
+    async def authenticate(self, handler, data):
+        model = await super().authenticate(handler, data)
+        self.sessions |= {model["name"]} if model else set()
+        return model
+
+
+@breaks("test_login_survives_a_restart")
+class ForgetsSessions(CountsSessions):
+    async def refresh_user(self, user, handler=None):
+        return user.name in self.sessions
+
+
+@breaks("test_deleted_user_is_logged_out")
+class KeepsWhoIsLoggedIn(CountsSessions):
+    def delete_user(self, user):
+        if user.name in self.sessions:
+            raise RuntimeError(f"{user.name} is logged in")
+        super().delete_user(user)
+
+
+@breaks("test_managed_groups")
+class ForgetsGroups(CompleteAuthenticator):
+    async def authenticate(self, handler, data):
+        model = await super().authenticate(handler, data)
+        return model and {key: value for key, value in model.items() if key != "groups"}
+
+
+@breaks("test_managed_roles")
+class ForgetsRoles(CompleteAuthenticator):
+    async def authenticate(self, handler, data):
+        model = await super().authenticate(handler, data)
+        return model and {key: value for key, value in model.items() if key != "roles"}
+
+
+@breaks("test_post_auth_hook")
+class SkipsTheHook(CompleteAuthenticator):
+    async def run_post_auth_hook(self, handler, auth_model):
+        return auth_model
+
+
+@breaks("test_spawn_hooks", "test_refresh_before_spawn")
+class StopsSpawns(CompleteAuthenticator):
+    def pre_spawn_start(self, user, spawner):
+        raise RuntimeError("the session could not be opened")
+
+
+@breaks("test_password_is_not_logged")
+class LogsPasswords(CompleteAuthenticator):
+    async def authenticate(self, handler, data):
+        self.log.info("somebody tries %s", data)
+        return await super().authenticate(handler, data)
+
+
+@breaks("test_add_user_is_idempotent")
+class AddsUsersOnce(CompleteAuthenticator):
+    def add_user(self, user):
+        super().add_user(user)
+        self.added = getattr(self, "added", set())
+        if user.name in self.added:
+            raise ValueError(f"{user.name} exists")
+        self.added.add(user.name)
+
+    def delete_user(self, user):
+        super().delete_user(user)
+        self.added.discard(user.name)
+
+
+@breaks("test_admin_adds_and_deletes_a_user")
+class NeverForgetsUsers(CompleteAuthenticator):
+    def delete_user(self, user):
+        super().delete_user(user)
+        self.gone = {*getattr(self, "gone", ()), user.name}
+
+    def add_user(self, user):
+        if user.name in getattr(self, "gone", ()):
+            raise ValueError(f"{user.name} was here before")
+        super().add_user(user)
