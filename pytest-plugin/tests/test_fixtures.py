@@ -179,6 +179,16 @@ class TestAuthState:
         with pytest.raises(SpawnError, match=r"log in again.*auth_state=\{"):
             client.spawn()
 
+    def test_spawn_that_refreshes_without(self, state_hub):
+        authenticator = state_hub.app.authenticator
+        state_hub.call(setattr, authenticator, "refresh_pre_spawn", True)
+        try:
+            with pytest.raises(SpawnError, match=r"log in again.*auth_state=\{"):
+                state_hub.user_client("dee").spawn()
+            state_hub.user_client("dee", auth_state={"token": "t"}).spawn()
+        finally:
+            state_hub.call(setattr, authenticator, "refresh_pre_spawn", False)
+
     def test_is_kept(self, state_hub):
         client = state_hub.user_client("bob", auth_state={"token": "t"})
         self.expire(state_hub, "bob")

@@ -499,6 +499,25 @@ def test_contract_does_not_wait_longer_than_it_has_patience(pytester):
     result.stdout.fnmatch_lines(["E *NoAnswerError: * was not answered within 3 s by hub-*"])
 
 
+def test_coroutine_is_waited_for_no_longer_than_there_is_patience(pytester):
+    pytester.makepyfile(
+        """
+        import asyncio
+        from jupyterhub_pytest_plugin import AuthenticatorContract
+
+        class TestHanging(AuthenticatorContract):
+            authenticator_class = "dummy"
+            patience = 0.5
+
+            def test_mine(self, contract_hub):
+                contract_hub.run(asyncio.Event().wait())
+        """
+    )
+    result = pytester.runpytest_inprocess("-k", "test_mine", "--tb=short")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *HubError: *did not end within 1.5 s in hub-*"])
+
+
 def test_contract_names_what_it_does_not_know(pytester):
     pytester.makepyfile(CONTRACT.format(lacks={"websocket": "plain HTTP only"}))
     result = pytester.runpytest_inprocess()

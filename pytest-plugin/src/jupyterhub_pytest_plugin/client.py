@@ -187,7 +187,7 @@ class _Talk:
         of_the_hub = response.url.path.startswith(urlsplit(self.site.url).path + "hub/")
         if check and (response.status_code >= 400 or of_the_hub):
             logged = _first_error(self.site.log.records[before:])
-            asks = _HOW_TO_STAY if _wants_login(response) else ""
+            asks = _HOW_TO_STAY if _wants_login(response, logged) else ""
             raise SpawnError(self.username, server, response, f"{shown(response)}{logged}{asks}")
         return response
 
@@ -236,8 +236,10 @@ _HOW_TO_STAY = (
 )
 
 
-def _wants_login(response: httpx.Response) -> bool:
-    return response.url.path.endswith("/hub/login") or "has expired" in response.text
+def _wants_login(response: httpx.Response, logged: str) -> bool:
+    # JupyterHub 6.1 fails with this name where it wants to say, before a spawn, that the login has expired.
+    expired = "has expired" in response.text or "_token_authenticated" in logged
+    return expired or response.url.path.endswith("/hub/login")
 
 
 def _expect(response: httpx.Response, what: str) -> None:

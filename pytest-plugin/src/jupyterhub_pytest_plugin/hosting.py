@@ -255,8 +255,10 @@ class Hub(BaseHub):
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join(30)
 
-    def run(self, coroutine: Awaitable[T], timeout: float = RUN_TIMEOUT) -> T:
+    def run(self, coroutine: Awaitable[T], timeout: float | None = None) -> T:
         """Run a coroutine in the hub's event loop and return its result.
+
+        It may take these seconds; without any, 180, or three times as long as a client waits if that is less.
 
         >>> routes = hub.run(hub.app.proxy.get_all_routes())
 
@@ -267,7 +269,7 @@ class Hub(BaseHub):
             _close(coroutine)
             msg = f"run() would block this test's event loop: `await hub.run_async(…)` does not ({self.name})"
             raise WrongThreadError(msg)
-        return self.wait(coroutine, timeout)
+        return self.wait(coroutine, min(RUN_TIMEOUT, 3 * self.timeout) if timeout is None else timeout)
 
     def wait(self, coroutine: Awaitable[T], timeout: float = RUN_TIMEOUT) -> T:
         """:meth:`run` that blocks an async test too: for what takes moments and needs nothing of the test's loop.
