@@ -223,16 +223,20 @@ def _in_order(suite: type[Contract]) -> Iterator[str]:
 
 def _attributes(suite: type[Contract]) -> Iterator[tuple[str, str]]:
     """Class attributes and methods that an author sets, with the comment (``#:``) or docstring that tells of them."""
-    for base in (suite, Contract):
+    bases = [base for base in suite.__mro__ if issubclass(base, Contract)]
+    for base in bases:
         source = inspect.getsource(base)
         for comment, name in re.findall(r"((?:^    #: .*\n)+)    (\w+):", source, flags=re.MULTILINE):
             yield name, _text(comment.replace("#:", ""))
-        if base is suite:
-            for name, member in vars(base).items():
-                function = getattr(member, "__func__", member)
-                own = isinstance(function, FunctionType) and not name.startswith(("_", "test_"))
-                if own and function.__doc__:
-                    yield f"{name}()", _text(function.__doc__)
+    seen: set[str] = set()
+    for base in reversed(bases[:-1]):
+        for name, member in vars(base).items():
+            function = getattr(member, "__func__", member)
+            own = isinstance(function, FunctionType) and not name.startswith(("_", "test_")) and name not in seen
+            text = (function.__doc__ or "") if own else ""
+            if text and ":meta private:" not in text:
+                seen.add(name)
+                yield f"{name}()", _text(text)
 
 
 # Text
