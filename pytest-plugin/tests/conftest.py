@@ -31,4 +31,4 @@ def _chosen(suite, tests):
     named = [item for item in tests if {item.name, item.originalname} & set(suite.known_failures)]
     last = tests.index(named[-1]) + 1 if named else 0
     others = [item for item in tests[last:] + tests[:last][::-1] if item not in named]
-    return named + [item for item in others if item.function.contract_needs not in suite.lacks][:1]
+    return named + [item for item in others if suite.has(item.function.contract_needs)][:1]

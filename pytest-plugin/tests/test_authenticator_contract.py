@@ -2,7 +2,7 @@
 
 import pytest
 
-from components import CompleteAuthenticator
+from complete import CompleteContract
 from jupyterhub_pytest_plugin import AuthenticatorContract
 
 NOTHING_MORE = {
@@ -13,14 +13,17 @@ NOTHING_MORE = {
 }
 
 
-class TestCompleteAuthenticator(AuthenticatorContract):
-    authenticator_class = CompleteAuthenticator
+class TestCompleteAuthenticator(CompleteContract):
+    """Every test runs."""
 
-    def expected_groups(self, username):
-        return ["crew", f"of-{username}"]
 
-    def expected_roles(self, username):
-        return ["sailor"]
+class TestDoorOfCompleteAuthenticator(CompleteContract):
+    """The same without a form: the service knows who comes."""
+
+    credentials = AuthenticatorContract.credentials
+
+    def log_in_wrongly(self, hub, client, username):
+        return client.get(self.callback(hub, client, username).replace("right", "wrong"), follow_redirects=False)
 
 
 class TestDummyAuthenticator(AuthenticatorContract):
@@ -45,7 +48,11 @@ class TestSharedPasswordAuthenticator(AuthenticatorContract):
         "user_password": "a long user password",
         "admin_password": "a long and quite other admin password",
     }
-    lacks = {**NOTHING_MORE, "database-admins": "the admin password decides who is an admin"}
+    lacks = {
+        **NOTHING_MORE,
+        "admin-users": "who is one needs another password than users have",
+        "database-admins": "the admin password decides who is an admin",
+    }
 
     def credentials(self, username):
         return {"username": username, "password": "a long user password"}

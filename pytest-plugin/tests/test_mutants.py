@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import mutants
-from jupyterhub_pytest_plugin import AuthenticatorContract, ProxyContract, ServiceContract, SpawnerContract
+from complete import CompleteContract
+from jupyterhub_pytest_plugin import ProxyContract, ServiceContract, SpawnerContract
 from jupyterhub_pytest_plugin.proxy import Route
 from test_proxy_contract import TestConfigurableHTTPProxy as _ExternalProxy
 
@@ -37,13 +38,7 @@ _suites(
     lacks={"external": "it lives in the hub's process"},
 )
 _suites(_ExternalProxy, "proxy_class", mutants.EXTERNAL_PROXIES)
-_suites(
-    AuthenticatorContract,
-    "authenticator_class",
-    mutants.AUTHENTICATORS,
-    expected_groups=lambda self, username: ["crew", f"of-{username}"],
-    expected_roles=lambda self, username: ["sailor"],
-)
+_suites(CompleteContract, "authenticator_class", mutants.AUTHENTICATORS)
 _suites(SpawnerContract, "spawner_class", mutants.SPAWNERS)
 
 for variant, tests in mutants.SERVICES.items():

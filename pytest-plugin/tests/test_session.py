@@ -475,7 +475,8 @@ def test_contract_shows_why_a_login_was_refused(pytester):
     )
     result = pytester.runpytest_inprocess("-k", "test_login_survives", "--tb=short")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*Logins that were refused*", "login of 'ada' was refused with status *"])
+    said = "login of 'ada': POST /hub/login was answered with status 403: Invalid username or password; *"
+    result.stdout.fnmatch_lines([f"E *'ada' must come in as 'ada': {said}", "*Logins that were refused*", said])
 
 
 def test_contract_does_not_wait_longer_than_it_has_patience(pytester):

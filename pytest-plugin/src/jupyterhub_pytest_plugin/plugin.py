@@ -11,7 +11,7 @@ import pytest
 
 from . import hookspecs
 from .config import Options
-from .contracts.collect import mark_contract_tests, report_contract_failure
+from .contracts.collect import mark_contract_tests, report_contract_test
 from .overrides import check_override, explain_scope
 from .session import LEAKS, SESSION, HubSession, describe
 from .shorten import shorten
@@ -147,7 +147,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         shorten(call.excinfo.value)
     outcome = yield
     report = outcome.get_result()
-    report_contract_failure(item, report)
+    report_contract_test(item, call, report)
     explain_scope(item, report)
     if report.failed and "jupyterhub_pytest_plugin.services" in sys.modules:
         from .services import outputs

@@ -4,7 +4,7 @@ They are the proof of the suites: ``test_mutants.py`` runs every suite on every 
 fail and all others to pass. Each mutant is a fault that somebody could make, and as small as that allows.
 """
 
-from mutants import environments, logins, traffic
+from mutants import environments, logins, traffic, trust
 from mutants.authenticators import AUTHENTICATORS
 from mutants.proxies import EXTERNAL_PROXIES, PROXIES
 from mutants.services import SERVICES
@@ -21,4 +21,5 @@ __all__ = [
     "environments",
     "logins",
     "traffic",
+    "trust",
 ]

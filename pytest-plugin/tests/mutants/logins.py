@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from jupyterhub.handlers.login import LoginHandler, LogoutHandler
 
-from components import CompleteAuthenticator, DoorHandler
+from components import DOORS, CompleteAuthenticator
 from mutants.authenticators import AUTHENTICATORS
 from mutants.table import cases
 
@@ -30,13 +30,13 @@ class LogsOutElsewhere(CompleteAuthenticator):
             async def default_handle_logout(self):
                 """Tells the service that knows the user, and nobody else."""
 
-        return [(r"/logout", Page), (r"/door", DoorHandler)]
+        return [(r"/logout", Page), *DOORS]
 
 
 @breaks("test_handlers")
 class WritesPathsWithoutSlash(CompleteAuthenticator):
     def get_handlers(self, app):
-        return [(r"door", DoorHandler)]
+        return [(path.removeprefix("/"), handler) for path, handler in DOORS]
 
 
 @breaks("test_auto_login")
@@ -49,7 +49,7 @@ class DoesNotAutoLogin(CompleteAuthenticator):
                 else:
                     await super().get()
 
-        return [(r"/login", Page), (r"/door", DoorHandler)]
+        return [(r"/login", Page), *DOORS]
 
 
 def with_login(name, **methods):
@@ -57,7 +57,7 @@ def with_login(name, **methods):
     handler = type(f"{name}Handler", (LoginHandler,), methods)
 
     def get_handlers(self, app):
-        return [(r"/login", handler), (r"/door", DoorHandler)]
+        return [(r"/login", handler), *DOORS]
 
     return type(name, (CompleteAuthenticator,), {"get_handlers": get_handlers, "__module__": __name__})
 

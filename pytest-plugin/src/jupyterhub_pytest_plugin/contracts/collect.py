@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import pytest
 
+from jupyterhub_pytest_plugin.errors import ConfigError, HubStartError
+
 from .wire import eventually
 
 if TYPE_CHECKING:
@@ -53,9 +55,32 @@ class Contract:
     # What the hub said to logins that it refused in this test.
     refusals: Sequence[str] = ()
 
+    @classmethod
+    def not_given(cls) -> Mapping[str, str]:
+        """Capabilities that cannot be tested for want of what the suite may say, each with what that is.
+
+        :meta private:
+        """
+        return {}
+
+    @classmethod
+    def has(cls, capability: str) -> bool:
+        """Whether tests that need this are run."""
+        return capability not in lacking(cls)
+
+    def need(self, capability: str) -> None:
+        """Skip the rest of a test that needs one more capability."""
+        if not self.has(capability):
+            pytest.skip(f"lacks {capability}: {lacking(type(self))[capability]}")
+
     def eventually(self, check: Callable[[], T]) -> T:
         """Try until the check does not fail any more; its last failure is the test's."""
         return eventually(check, self.patience)
+
+
+def lacking(cls: type[Contract]) -> Mapping[str, str]:
+    """What the component lacks, and what the suite does not say, with reasons."""
+    return {**cls.not_given(), **cls.lacks}
 
 
 def capabilities(cls: type[Contract]) -> set[str]:
@@ -80,8 +105,8 @@ def mark_contract_tests(items: list[pytest.Item]) -> None:
             checked.add(cls)
             _check(cls)
         needs = getattr(item.function, "contract_needs", "")
-        if needs in cls.lacks:
-            item.add_marker(pytest.mark.skip(reason=f"lacks {needs}: {cls.lacks[needs]}"))
+        if not cls.has(needs):
+            item.add_marker(pytest.mark.skip(reason=f"lacks {needs}: {lacking(cls)[needs]}"))
         since = getattr(item.function, "contract_since", 0)
         if since > hub_version():
             item.add_marker(pytest.mark.skip(reason=f"JupyterHub has it since {since}.0"))
@@ -99,23 +124,53 @@ def _check(cls: type[Contract]) -> None:
     """A capability or a test that does not exist is a mistake of writing: nothing would ever notice it."""
     known = {"lacks": capabilities(cls), "known_failures": {name for name, _ in _tests(cls)}}
     for attribute, names in known.items():
-        for entry in getattr(cls, attribute):
-            name = entry.partition("[")[0]
-            if name not in names:
-                near = difflib.get_close_matches(name, names, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(names))}"
-                msg = f"{cls.__module__}.{cls.__qualname__}.{attribute}: {name!r} is not known; {hint}"
-                raise pytest.UsageError(msg)
+        where = f"{cls.__module__}.{cls.__qualname__}.{attribute}"
+        given = getattr(cls, attribute)
+        if not isinstance(given, Mapping):
+            example = min(names, default="name")
+            raise pytest.UsageError(f'{where} is a dict of names and reasons, as {{"{example}": "why"}}, not {given!r}')
+        for entry, reason in given.items():
+            _check_entry(where, entry, reason, names)
 
 
-def report_contract_failure(item: pytest.Item, report: pytest.TestReport) -> None:
+def _check_entry(where: str, entry: str, reason: object, names: set[str]) -> None:
+    name = entry.partition("[")[0]
+    if name not in names:
+        near = difflib.get_close_matches(name, names, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(names))}"
+        raise pytest.UsageError(f"{where}: {name!r} is not known; {hint}")
+    if not isinstance(reason, str) or not reason.strip():
+        raise pytest.UsageError(f"{where}: say why: {{{entry!r}: {reason!r}}} has no reason")
+
+
+def report_contract_test(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+    """Say of a failure what JupyterHub relies on; a known failure is only one that the test itself finds."""
     source = getattr(getattr(item, "function", None), "contract_source", None)
-    if report.failed and source:
-        behaviour = " ".join((item.function.__doc__ or "").split())  # type: ignore[attr-defined]
-        needs = item.function.contract_needs  # type: ignore[attr-defined]
-        hint = (
-            f'\nIf your component has none of this, the suite can say so: lacks = {{"{needs}": "why"}}' if needs else ""
-        )
-        report.sections.append(("JupyterHub relies on this", f"{behaviour}\n{source}{hint}"))
+    if source is None:
+        return
+    if report.skipped and hasattr(report, "wasxfail") and call.excinfo and not _is_a_finding(call):
+        del report.wasxfail
+        report.outcome = "failed"
+        report.longrepr = item.repr_failure(call.excinfo)
+        report.sections.append(("Not the known failure", "the hub did not start, so the test found nothing"))
+    if report.failed:
+        report.sections.append(("JupyterHub relies on this", _hint(item, source)))
         if refusals := getattr(getattr(item, "instance", None), "refusals", ()):
             report.sections.append(("Logins that were refused", "\n".join(refusals)))
+
+
+def _is_a_finding(call: pytest.CallInfo[None]) -> bool:
+    wrong = call.excinfo is not None and call.excinfo.errisinstance((HubStartError, ConfigError, pytest.UsageError))
+    return call.when == "call" and not wrong
+
+
+def _hint(item: pytest.Item, source: str) -> str:
+    function = item.function  # type: ignore[attr-defined]
+    lines = [" ".join((function.__doc__ or "").split()), source]
+    if function.contract_needs:
+        lines.append(
+            f'If your component has none of this, the suite can say so: lacks = {{"{function.contract_needs}": "why"}}'
+        )
+    if item.get_closest_marker("xfail") is None:
+        lines.append(f'If it has it, and does it otherwise for now: known_failures = {{"{item.name}": "why"}}')
+    return "\n".join(lines)
