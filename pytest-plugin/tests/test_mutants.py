@@ -42,8 +42,20 @@ _suites(CompleteContract, "authenticator_class", mutants.AUTHENTICATORS)
 _suites(SpawnerContract, "spawner_class", mutants.SPAWNERS)
 
 for variant, tests in mutants.SERVICES.items():
-    command = [sys.executable, str(Path(__file__).with_name("broken_service.py")), variant]
-    _suites(ServiceContract, "service_name", {variant: tests}, service_command=command)
+    lacks = {} if variant == "AsksTooMuch" else {"api": "it asks nothing for itself"}
+    if variant not in mutants.IN_BOTH_WAYS:
+        lacks["managed"] = "it is broken beside the hub just as well"
+    _suites(
+        ServiceContract,
+        "service_name",
+        {variant: tests},
+        service_command=[sys.executable, str(Path(__file__).with_name("broken_service.py")), variant],
+        pages=["notes"],
+        form_page="notes",
+        cache_max_age=1,
+        scopes=["list:users"],
+        lacks=lacks,
+    )
 
 globals().update(SUITES)
 

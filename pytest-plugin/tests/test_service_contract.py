@@ -1,11 +1,28 @@
-"""The contract for services, on one made with JupyterHub's own helpers."""
+"""The contract for services, on one made with JupyterHub's own helpers, in the two styles of its documentation."""
 
+import importlib.util
 import sys
 from pathlib import Path
 
+import pytest
+
 from jupyterhub_pytest_plugin import ServiceContract
+
+HERE = Path(__file__).parent
 
 
 class TestWhoAmI(ServiceContract):
-    service_command = [sys.executable, str(Path(__file__).with_name("whoami.py"))]
-    scopes = ["list:users"]
+    service_command = [sys.executable, str(HERE / "whoami.py")]
+    environment = {"WHOAMI_CACHE_MAX_AGE": "1"}
+    cache_max_age = 1
+    pages = ["notes"]
+    form_page = "notes"
+    lacks = {"api": "it only asks who its visitors are"}
+
+
+@pytest.mark.skipif(importlib.util.find_spec("flask") is None, reason="Flask is not installed")
+class TestFlask(ServiceContract):
+    service_command = [sys.executable, str(HERE / "whoami_flask.py")]
+    environment = {"WHOAMI_CACHE_MAX_AGE": "1"}
+    cache_max_age = 1
+    lacks = {"api": "it only asks who its visitors are", "form": "it has none"}

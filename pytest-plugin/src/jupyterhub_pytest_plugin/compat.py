@@ -44,6 +44,8 @@ def forget_service(app: HubApp, service: Any, roles: Iterable[str] = ()) -> None
     app.services = [spec for spec in app.services if spec["name"] != service.name]
     if service.oauth_client is not None:
         app.db.delete(service.oauth_client)
+    if service.orm.server is not None:
+        app.db.delete(service.orm.server)
     app.db.delete(service.orm)
     for role in filter(None, (orm.Role.find(app.db, name) for name in roles)):
         app.db.delete(role)

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import ssl
 import time
 from contextlib import ExitStack, suppress
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from .hosting import Hub
 
 START = 30.0
+_KILLED = "ended neither on SIGINT nor on SIGTERM, and was killed"
 _NUMBERS = itertools.count(1)
 # The shell puts the service in its own place: process id and signals are the service's.
 _LOGGED = ["/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1']
@@ -63,7 +65,7 @@ class HubService(ServiceAccess):
         self.name = name or f"service-{next(_NUMBERS)}"
         self.token = str(spec.get("api_token") or secrets.token_hex(16))
         self.timeout = timeout
-        self._check = check
+        self._check = self.check_end = check
         self._scopes = [scopes] if isinstance(scopes, str) else list(scopes)
         self._given = spec
         self._process: subprocess.Popen[bytes] | None = None
@@ -96,7 +98,7 @@ class HubService(ServiceAccess):
                 fault = self._unasked_end() or self.hub.wait(self._remove())
         finally:
             self._forget()
-        if fault and self._check and kind is None:
+        if fault and self.check_end and kind is None:
             raise self._error(fault)
 
     def _look(self) -> None:
@@ -115,11 +117,15 @@ class HubService(ServiceAccess):
 
     def _complete(self) -> dict[str, Any]:
         """The entry for JupyterHub's configuration."""
+        from jupyterhub.services.service import Service
+
         spec = {"name": self.name, **self._given, "api_token": self.token}
         if spec.get("url") is True:
             port = Port()
             self._open.callback(port.release)
             spec["url"] = port.url()
+        if not self.managed and "timeout" in Service.class_trait_names(input=True):
+            spec["timeout"] = 1  # a hub that starts again would wait for it
         if self.managed:
             self._look_for_the_program()
             # By the mark a process is found that the service leaves behind.
@@ -236,21 +242,36 @@ class HubService(ServiceAccess):
             return ""
         if service.server is not None:
             await app.proxy.delete_service(service)
-        fault = await self.stop_process(service) if self.managed else ""
+        fault = (
+            ""
+            if await self._stop(service, 10 if self.check_end else 3)
+            else f"{_KILLED}: let it end when it is told to"
+        )
         app.tornado_settings["oauth_no_confirm_list"].discard(service.oauth_client_id)
         forget_service(app, service, self._role_names)
         return fault
 
-    async def stop_process(self, service: Any) -> str:
-        """:meta private:"""
+    async def _stop(self, service: Any, timeout: float = 10) -> bool:
+        """Whether it ended when it was asked to, if it is managed."""
         process, spawner = service.proc, service.spawner
-        if spawner is None:
-            return ""
-        spawner.interrupt_timeout = spawner.term_timeout = max(1, int(min(10, self.timeout)))
-        await service.stop()
-        if process is not None and process.poll() == -9:
-            return "ended neither on SIGINT nor on SIGTERM, and was killed: let it end when it is told to"
-        return ""
+        if not self.managed or spawner is None:
+            return True
+        spawner.interrupt_timeout = spawner.term_timeout = max(1, int(min(timeout, self.timeout)))
+        spawner.stop_polling()
+        await spawner.stop()
+        return process is None or process.poll() != -signal.SIGKILL
+
+    def stop(self, timeout: float = 10) -> bool:
+        """Stop the process of a managed one, as the hub does; whether it ended before it had to be killed.
+
+        It has ``timeout`` seconds after SIGINT, and again after SIGTERM.
+        """
+        self._process = None
+        return self.hub.wait(self._stop(self._object, timeout), 2 * timeout + 60)
+
+    def start(self) -> None:
+        """Start it again after a ``stop()``; raises :class:`ServiceError` if it does not answer."""
+        self.hub.wait(self._start(self._object), self.timeout + 60)
 
     def _forget(self) -> None:
         """Also where it was never quite registered."""

@@ -7,13 +7,14 @@ fail and all others to pass. Each mutant is a fault that somebody could make, an
 from mutants import environments, logins, traffic, trust
 from mutants.authenticators import AUTHENTICATORS
 from mutants.proxies import EXTERNAL_PROXIES, PROXIES
-from mutants.services import SERVICES
+from mutants.services import IN_BOTH_WAYS, SERVICES
 from mutants.spawners import SPAWNERS
 from mutants.table import LEFT
 
 __all__ = [
     "AUTHENTICATORS",
     "EXTERNAL_PROXIES",
+    "IN_BOTH_WAYS",
     "LEFT",
     "PROXIES",
     "SERVICES",

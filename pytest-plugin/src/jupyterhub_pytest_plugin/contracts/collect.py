@@ -52,6 +52,9 @@ class Contract:
     #: Seconds that the component may take for what it does. Only tests that fail wait that long: let it be much.
     patience: ClassVar[float] = 60.0
 
+    # Capabilities that are ways to run the whole suite.
+    ways: ClassVar[Sequence[str]] = ()
+
     # What the hub said to logins that it refused in this test.
     refusals: Sequence[str] = ()
 
@@ -85,7 +88,7 @@ def lacking(cls: type[Contract]) -> Mapping[str, str]:
 
 def capabilities(cls: type[Contract]) -> set[str]:
     """All that tests of this suite may need."""
-    return {needs for _, needs in _tests(cls) if needs}
+    return {needs for _, needs in _tests(cls) if needs} | {*cls.ways}
 
 
 def _tests(cls: type[Contract]) -> Iterable[tuple[str, str]]:
@@ -104,6 +107,7 @@ def mark_contract_tests(items: list[pytest.Item]) -> None:
         if cls not in checked:
             checked.add(cls)
             _check(cls)
+            _check_attributes(cls)
         needs = getattr(item.function, "contract_needs", "")
         if not cls.has(needs):
             item.add_marker(pytest.mark.skip(reason=f"lacks {needs}: {lacking(cls)[needs]}"))
@@ -141,6 +145,19 @@ def _check_entry(where: str, entry: str, reason: object, names: set[str]) -> Non
         raise pytest.UsageError(f"{where}: {name!r} is not known; {hint}")
     if not isinstance(reason, str) or not reason.strip():
         raise pytest.UsageError(f"{where}: say why: {{{entry!r}: {reason!r}}} has no reason")
+
+
+def _check_attributes(cls: type[Contract]) -> None:
+    """What an author sets under a name that is nearly one of the suite's would never be looked at."""
+    suite = next(base for base in cls.__mro__ if base.__module__.startswith(__package__ or ""))
+    known = [name for name in dir(suite) if not name.startswith(("_", "test_"))]
+    for base in cls.__mro__[: cls.__mro__.index(suite)]:
+        for name in vars(base):
+            if name.startswith(("_", "test_")) or name in known:
+                continue
+            if near := difflib.get_close_matches(name, known, 1, cutoff=0.85):
+                msg = f"{base.__module__}.{base.__qualname__}.{name}: did you mean {near[0]}? Else name it otherwise"
+                raise pytest.UsageError(msg)
 
 
 def report_contract_test(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:

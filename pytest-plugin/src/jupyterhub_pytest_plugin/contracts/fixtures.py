@@ -21,7 +21,7 @@ _NUMBERS = itertools.count(1)
 
 
 @contextmanager
-def _suite_factory(request: pytest.FixtureRequest) -> Iterator[Callable[..., Hub]]:
+def suite_factory(request: pytest.FixtureRequest) -> Iterator[Callable[..., Hub]]:
     suite = request.cls
     factory = HubFactory(request.config.stash[SESSION], request, [])
 
@@ -40,21 +40,21 @@ def _suite_factory(request: pytest.FixtureRequest) -> Iterator[Callable[..., Hub
 @pytest.fixture(scope="class")
 def contract_hub(request: pytest.FixtureRequest) -> Iterator[Hub]:
     """The hub that the tests of one suite share."""
-    with _suite_factory(request) as make:
+    with suite_factory(request) as make:
         yield make(request.cls.hub_config)
 
 
 @pytest.fixture
 def contract_hubs(request: pytest.FixtureRequest) -> Iterator[Callable[..., Hub]]:
     """Make hubs for one test alone."""
-    with _suite_factory(request) as make:
+    with suite_factory(request) as make:
         yield lambda *overrides, start=True: make(request.cls.hub_config, *overrides, start=start)
 
 
 @pytest.fixture(scope="class")
 def contract_subdomain_hub(request: pytest.FixtureRequest) -> Iterator[Hub]:
     """A hub that gives each user a sub-domain."""
-    with _suite_factory(request) as make:
+    with suite_factory(request) as make:
         hub = make(request.cls.hub_config, start=False)
         port = hub.place.public.number
         hub.config.JupyterHub.bind_url = f"http://127.0.0.1:{port}/"

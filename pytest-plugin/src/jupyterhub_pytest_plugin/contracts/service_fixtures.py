@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import itertools
 import os
-import subprocess
-import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from jupyterhub_pytest_plugin.ports import Port
 from jupyterhub_pytest_plugin.services import HubService
 
-from .wire import refuses
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from jupyterhub_pytest_plugin.hosting import Hub
 
-    from .service import Served, ServiceContract
+    from .served import Process, Served
+    from .service import ServiceContract
 
 _NUMBERS = itertools.count(1)
 
@@ -32,47 +29,52 @@ def served(request: pytest.FixtureRequest, contract_hub: Hub) -> Iterator[Served
     suite = request.cls
     if request.param in suite.lacks:
         pytest.skip(f"lacks {request.param}: {suite.lacks[request.param]}")
+    contract_hub.start()  # a service that did not come up again took the hub with it
     with _serving(suite, contract_hub, managed=request.param == "managed") as served:
         yield served
 
 
-@pytest.fixture
-def served_below_a_path(request: pytest.FixtureRequest, contract_hubs: Callable[..., Hub]) -> Iterator[Served]:
-    """The service on a hub that has a base path, started in a way that it does not lack."""
-    hub = contract_hubs({"JupyterHub": {"base_url": "/base/path/"}})
-    with _serving(request.cls, hub, managed="managed" not in request.cls.lacks) as served:
-        yield served
+@pytest.fixture(scope="class")
+def served_below_a_path(request: pytest.FixtureRequest) -> Iterator[Served]:
+    """The service on another hub, which has a base path, started in a way that it does not lack."""
+    from .fixtures import suite_factory
+
+    suite = request.cls
+    with suite_factory(request) as make:
+        hub = make(suite.hub_config, {"JupyterHub": {"base_url": "/base/path/"}})
+        with _serving(suite, hub, managed="managed" not in suite.lacks) as served:
+            yield served
 
 
 @contextmanager
 def _serving(suite: type[ServiceContract], hub: Hub, *, managed: bool) -> Iterator[Served]:
-    from .service import Served
+    from .served import Served
 
     command = suite.checked_command()
-    port = Port()
+    spec: dict[str, Any] = {"scopes": suite.scopes, "timeout": suite.patience, **suite.service_config}
+    if "page" not in suite.lacks:
+        spec.setdefault("url", True)
+    if managed:
+        spec |= {"command": command, "environment": dict(suite.environment)}
     with ExitStack() as stack:
-        stack.callback(port.release)
-        spec: dict[str, Any] = {"url": port.url(), **suite.service_config}
-        if managed:
-            spec |= {"command": command, "environment": dict(suite.environment)}
-        service = HubService(hub, f"notes-{next(_NUMBERS)}", scopes=suite.scopes, timeout=suite.patience, **spec)
-        stack.enter_context(service)
-        if not managed:
-            stack.enter_context(_process(command, {**service.environment, **suite.environment}, port))
-        yield Served(hub, service, managed=managed, page=suite.page)
+        service = stack.enter_context(HubService(hub, f"notes-{next(_NUMBERS)}", **spec))
+        service.check_end = False  # how it ends is a test
+        process = None if managed else _process(suite, service, command)
+        if process is not None:
+            stack.callback(process.stop, 3)
+            process.start()
+        yield Served(hub, service, suite.page, process)
 
 
-def _process(command: list[str], environment: Mapping[str, str], port: Port) -> ExitStack:
-    """A service that an operator runs: started, waited for, ended."""
-    stack = ExitStack()
-    process = stack.enter_context(subprocess.Popen(command, env={**os.environ, **environment}))
-    stack.callback(process.terminate)
-    for _ in range(600):
-        if not refuses((port.host, port.number)):
-            return stack
-        if process.poll() is not None:
-            break
-        time.sleep(0.05)
-    stack.close()
-    msg = f"{command} did not listen on port {port.number} ($JUPYTERHUB_SERVICE_URL): exit status {process.returncode}"
-    raise RuntimeError(msg)
+def _process(suite: type[ServiceContract], service: HubService, command: list[str]) -> Process:
+    from .served import Process
+
+    address = urlsplit(service.url)
+    return Process(
+        name=service.name,
+        command=command,
+        environment={**os.environ, **service.environment, **suite.environment},
+        address=(str(address.hostname), address.port or 80) if service.url else None,
+        log_file=service.hub.folder / f"external-{service.name}.log",
+        patience=suite.patience,
+    )
