@@ -68,14 +68,9 @@ class AnyUser(WhoAmI):
 # Logins
 
 
-class LandsAtHome(HubOAuthCallbackHandler):
-    """After a login it leads to the hub, whatever page was asked for."""
-
-    def redirect(self, url, *args, **kwargs):
-        super().redirect(self.hub_auth.hub_prefix + "home", *args, **kwargs)
-
-
 class LandsAtItsStart(HubOAuthCallbackHandler):
+    """After a login it leads to its first page, whatever was asked for."""
+
     def redirect(self, url, *args, **kwargs):
         super().redirect(PREFIX, *args, **kwargs)
 
@@ -237,7 +232,6 @@ VARIANTS = {
     "TrustsHeaders": Variant(page=TrustsHeaders),
     "KnowsOneUser": Variant(page=KnowsOneUser),
     "AnyUser": Variant(page=AnyUser),
-    "LandsAtHome": Variant(callback=LandsAtHome),
     "LandsAtItsStart": Variant(callback=LandsAtItsStart),
     "LandsWhereItIsTold": Variant(callback=LandsWhereItIsTold),
     "TrustsAnyState": Variant(callback=TrustsAnyState),
