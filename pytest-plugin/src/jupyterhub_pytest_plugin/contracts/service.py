@@ -85,11 +85,15 @@ class ServiceContract(Contract):
 
     ways = ("managed", "external")
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
+    @classmethod
+    def not_given(cls) -> Mapping[str, str]:
+        """Also what is implied: a service without a page has no login.
+
+        :meta private:
+        """
         implied = {other: f"it has no {name}" for name in IMPLIED if name in cls.lacks for other in IMPLIED[name]}
-        unset = {} if cls.form_page is not None else {"form": "the suite does not say where: form_page"}
-        cls.lacks = {**unset, **implied, **cls.lacks}
+        unset = {} if cls.form_page is not None else {"form": "the suite does not say where it is: form_page"}
+        return {**super().not_given(), **unset, **implied}
 
     @classmethod
     def configure(cls, config: Config, place: Place) -> None:
@@ -175,7 +179,7 @@ class ServiceContract(Contract):
         """Who loses access:services after a login sees no page any more: the service looks at its users' scopes."""
         user, client = served.logged_in()
         served.service.disallow(user)
-        if "logout" in self.lacks:
+        if not self.has("logout"):
             self._needs_a_short_memory()
         else:  # it asks the hub about each session, and this is a new one
             for cookie in [one for one in client.cookies.jar if one.name == "jupyterhub-session-id"]:
@@ -278,7 +282,7 @@ class ServiceContract(Contract):
         """No token, neither the service's nor a visitor's, is in a page, a header, an address or what it prints."""
         user, printed = served.user(), len(served.output)
         pages = [served.with_token(served.service.token_for(user))]
-        if "oauth" not in self.lacks:
+        if self.has("oauth"):
             last = served.open(user.client)
             pages += [*last.history, last, *(served.open(user.client, page) for page in self.pages)]
         for response in pages:
@@ -298,7 +302,7 @@ class ServiceContract(Contract):
             assert not kept & {"public", "s-maxage"}
 
     def _seen_from(self, served: Served, headers: dict[str, str]) -> Iterator[httpx.Response]:
-        if "oauth" in self.lacks:
+        if not self.has("oauth"):
             token = served.service.token_for(served.user())
             client, headers = served.hub.client(), {**headers, "Authorization": f"Bearer {token}"}
         else:
@@ -370,7 +374,7 @@ class ServiceContract(Contract):
     def test_prefix_of_the_service(self, served_below_a_path: Served) -> None:
         """Where the hub has a base path, the service serves below its own prefix all the same."""
         served = served_below_a_path
-        if "oauth" in self.lacks:
+        if not self.has("oauth"):
             response = served.with_token(served.service.token_for(served.user()))
         else:
             response = served.open(served.user().client)
@@ -396,7 +400,7 @@ class ServiceContract(Contract):
     @relies_on(GUIDE)
     def test_restart_of_the_hub(self, served: Served) -> None:
         """When the hub has started again the service works as before: one beside it has run on, with the same token."""
-        user = None if "page" in self.lacks else served.user()
+        user = None if not self.has("page") else served.user()
         try:
             served.hub.restart()
         except HubStartError as error:
@@ -404,12 +408,12 @@ class ServiceContract(Contract):
         served.asked.clear()
         served.watch()
         assert served.running
-        if user is not None and "oauth" not in self.lacks:
+        if user is not None and self.has("oauth"):
             client = served.hub.user_client(user.name)
             self.eventually(lambda: _true(served.arrived(served.open(client))))
         elif user is not None:
             self.eventually(lambda: _true(served.arrived(served.with_token(served.service.token_for(user)))))
-        if self.scopes and "api" not in self.lacks:
+        if self.scopes and self.has("api"):
             self.eventually(lambda: _some([request for request in served.asked if request[2] < 400]))
 
 

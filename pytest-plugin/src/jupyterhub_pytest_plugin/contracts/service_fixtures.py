@@ -42,7 +42,7 @@ def served_below_a_path(request: pytest.FixtureRequest) -> Iterator[Served]:
     suite = request.cls
     with suite_factory(request) as make:
         hub = make(suite.hub_config, {"JupyterHub": {"base_url": "/base/path/"}})
-        with _serving(suite, hub, managed="managed" not in suite.lacks) as served:
+        with _serving(suite, hub, managed=suite.has("managed")) as served:
             yield served
 
 
@@ -52,7 +52,7 @@ def _serving(suite: type[ServiceContract], hub: Hub, *, managed: bool) -> Iterat
 
     command = suite.checked_command()
     spec: dict[str, Any] = {"scopes": suite.scopes, "timeout": suite.patience, **suite.service_config}
-    if "page" not in suite.lacks:
+    if suite.has("page"):
         spec.setdefault("url", True)
     if managed:
         spec |= {"command": command, "environment": dict(suite.environment)}
