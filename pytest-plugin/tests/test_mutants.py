@@ -23,7 +23,8 @@ def _suites(base, attribute, table, **members):
         assert name not in SUITES, f"there are two mutants {name}"
         known = dict.fromkeys(tests, "the mutant breaks this promise")
         given = {attribute: mutant, "known_failures": known, "__module__": __name__, **members}
-        SUITES[name] = type(name, (base,), given | {"hub_config": getattr(mutant, "hub_config", {})})
+        given |= {name: getattr(mutant, name) for name in ("hub_config", "options") if hasattr(mutant, name)}
+        SUITES[name] = type(name, (base,), given)
 
 
 def add_foreign_route(self, hub, spec, target):

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from .errors import HubError, LoginError, SpawnError, WrongThreadError
+from .pages import form_fields, refused
 from .pages import shown as shown  # noqa: PLC0414 - contracts import it from here
 
 if TYPE_CHECKING:
@@ -188,6 +189,8 @@ class _Talk:
         if check and (response.status_code >= 400 or of_the_hub):
             logged = _first_error(self.site.log.records[before:])
             asks = _HOW_TO_STAY if _wants_login(response, logged) else ""
+            if response.status_code == 200 and _is_form(response):
+                raise _of_form(self.username, server, response)
             raise SpawnError(self.username, server, response, f"{shown(response)}{logged}{asks}")
         return response
 
@@ -204,9 +207,6 @@ class _Talk:
             yield self.build_request("GET", path)
             request = self.build_request("POST", path, params={"_xsrf": self.xsrf()}, data=data, files=files)
             response = yield from self._follow(request)
-        if response.url.path.endswith(path) and response.status_code == 200 and "<form" in response.text:
-            msg = f"the spawner of {self.username!r} asks for options: spawn(options={{…}}), fields of its form"
-            raise HubError(msg)
         while "/hub/spawn-pending/" in response.url.path and response.status_code == 200:
             if time.monotonic() > until:
                 msg = f"the server {server!r} of {self.username!r} was not ready in time"
@@ -240,6 +240,18 @@ def _wants_login(response: httpx.Response, logged: str) -> bool:
     # JupyterHub 6.1 fails with this name where it wants to say, before a spawn, that the login has expired.
     expired = "has expired" in response.text or "_token_authenticated" in logged
     return expired or response.url.path.endswith("/hub/login")
+
+
+def _is_form(response: httpx.Response) -> bool:
+    return "/hub/spawn/" in f"{response.url.path}/" and bool(form_fields(response))
+
+
+def _of_form(username: str, server: str, response: httpx.Response) -> SpawnError:
+    """The spawner's form is shown instead of the server: for the first time, or again with what was wrong."""
+    fields = form_fields(response)
+    wrong = refused(response)
+    said = f"the spawner refused the options: {wrong}" if wrong else "the spawner asks for options: spawn(options={…})"
+    return SpawnError(username, server, response, f"{said}; the fields of its form: {', '.join(fields)}", fields)
 
 
 def _expect(response: httpx.Response, what: str) -> None:

@@ -40,6 +40,7 @@ _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _MAX_HEAD = 1 << 20
 _MANY = 1000
 _LONGEST = 120  # seconds that a stream waits
+_INSTANCE = os.urandom(8).hex()  # one process's: a number of a process may be another one's elsewhere
 
 
 def unquote(text: str) -> str:
@@ -350,7 +351,8 @@ class EchoServer:
             "size": len(request.body),
         }
         if self._show_process:
-            shown |= {"pid": os.getpid(), "argv": sys.argv[1:], "env": dict(os.environ), "cwd": os.getcwd()}
+            shown |= {"instance": _INSTANCE, "pid": os.getpid(), "cwd": os.getcwd()}
+            shown |= {"argv": sys.argv[1:], "env": dict(os.environ)}
         return shown
 
 

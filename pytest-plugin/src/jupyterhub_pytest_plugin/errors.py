@@ -39,9 +39,14 @@ class LoginError(HubError):
 
 
 class SpawnError(HubError):
-    """A user's server did not start, or was not what the browser saw in the end; ``response`` is that page."""
+    """A user's server did not start, or was not what the browser saw in the end; ``response`` is that page.
 
-    def __init__(self, username: str, server: str, response: httpx.Response, text: str) -> None:
+    ``fields`` are those of the spawner's form, if it is that page.
+    """
+
+    def __init__(
+        self, username: str, server: str, response: httpx.Response, text: str, fields: Sequence[str] = ()
+    ) -> None:
         whose = f"the server {server!r} of {username!r}" if server else f"the server of {username!r}"
         super().__init__(
             f"{whose} did not start: status {response.status_code} at {response.url.path}: {text}"
@@ -50,6 +55,7 @@ class SpawnError(HubError):
         self.status = response.status_code
         self.text = text
         self.response = response
+        self.fields = list(fields)
 
 
 class ServiceError(HubError):

@@ -58,6 +58,38 @@ class IgnoresTheForm(Local):
         return {}
 
 
+class OwnForm(Local):
+    """Asks for a size by itself, with a parser that is no trait."""
+
+    options = {"size": "2"}
+    field = "size"
+
+    def _options_form_default(self):
+        return f'<select name="{self.field}"><option>1</option><option>2</option></select>'
+
+    def options_from_form(self, form_data):
+        return {"size": int(form_data["size"][0])}
+
+    async def start(self):
+        if not isinstance(self.user_options.get("size"), int):
+            raise TypeError("how large?")
+        return await super().start()
+
+
+@breaks("test_options_form")
+class AsksForSomethingElse(OwnForm):
+    field = "extent"
+
+
+@breaks("test_options_form")
+class IgnoresItsOwnForm(OwnForm):
+    def options_from_form(self, form_data):
+        return {}
+
+    async def start(self):
+        return await Local.start(self)
+
+
 @breaks("test_options_by_api")
 class TurnsOptionsIntoText(Local):
     @validate("user_options")

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import subprocess
 
 from jupyterhub.spawner import SimpleLocalProcessSpawner
 
@@ -201,6 +202,37 @@ class ForgetsWhatDoesNotAnswer(Local):
             self.proc = None
         else:
             await super().stop(now)
+
+
+@breaks("test_failed_start_leaves_nothing")
+class LeavesItsHelper(Local):
+    """What it starts beside the server ends in stop(), which is not called for a server that ended by itself."""
+
+    helper = None
+
+    async def start(self):
+        self.helper = self.helper or subprocess.Popen(["sleep", "600"], env=self.get_env())  # noqa: ASYNC220
+        LEFT.callback(end, self.helper)
+        return await super().start()
+
+    async def stop(self, now=False):
+        await super().stop(now)
+        if self.helper:
+            end(self.helper)
+
+
+@breaks("test_slow_start_is_ended")
+class ForgetsWhatItWaitsFor(Local):
+    """It knows the server only when that has answered: a start that is cancelled leaves it."""
+
+    async def start(self):
+        address = await super().start()
+        process, self.proc, self.pid = self.proc, None, 0
+        LEFT.callback(end, process)
+        while refuses(("127.0.0.1", self.port)) and process.poll() is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        self.proc, self.pid = process, process.pid
+        return address
 
 
 @breaks("test_hub_ends_its_servers")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from jupyterhub_pytest_plugin.hosting import Hub
 
+    from .spawner.servers import ServerOf
+
 _NUMBERS = itertools.count(1)
 
 
@@ -60,6 +62,26 @@ def contract_subdomain_hub(request: pytest.FixtureRequest) -> Iterator[Hub]:
         hub.config.JupyterHub.bind_url = f"http://127.0.0.1:{port}/"
         hub.config.JupyterHub.subdomain_host = f"http://hub.test:{port}"
         yield hub.start()
+
+
+@pytest.fixture
+def contract_servers(request: pytest.FixtureRequest) -> Iterator[Callable[..., ServerOf]]:
+    """Servers of users whom only this test has, on the suite's hub: ``contract_servers(0)``, ``contract_servers(1)``.
+
+    Where a suite names its users, of whom there are no more, the hub is the test's own.
+    """
+    suite = request.instance
+    hub = request.getfixturevalue("contract_hubs")() if suite.usernames else request.getfixturevalue("contract_hub")
+    suffix = "" if suite.usernames else f"-{next(_NUMBERS)}"
+    made: list[ServerOf] = []
+
+    def server(number: int = 0) -> ServerOf:
+        made.append(suite.server_of(hub, f"{suite.username(number)}{suffix}"))
+        return made[-1]
+
+    yield server
+    for one in made:
+        one.abandon()
 
 
 @pytest.fixture
