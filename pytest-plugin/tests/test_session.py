@@ -519,6 +519,28 @@ def test_coroutine_is_waited_for_no_longer_than_there_is_patience(pytester):
     result.stdout.fnmatch_lines(["E *HubError: *did not end within 1.5 s in hub-*"])
 
 
+def test_contract_has_little_patience_with_known_failures(pytester):
+    """They would wait a minute for what does not come; with the usual patience, those here would pass, which fails."""
+    pytester.makepyfile(
+        """
+        import pytest
+        from jupyterhub_pytest_plugin import SpawnerContract
+
+        class TestPatience(SpawnerContract):
+            known_failures = {"test_known": "issue 1", "test_table[2]": "issue 2"}
+
+            def test_known(self):
+                assert self.patience > 50
+
+            @pytest.mark.parametrize("number", [1, 2])
+            def test_table(self, number):
+                assert self.patience > 50
+        """
+    )
+    result = pytester.runpytest_inprocess("-k", "test_known or test_table")
+    result.assert_outcomes(xfailed=2, passed=1)
+
+
 def test_contract_names_what_it_does_not_know(pytester):
     pytester.makepyfile(CONTRACT.format(lacks={"websocket": "plain HTTP only"}))
     result = pytester.runpytest_inprocess()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from traitlets import TraitError
+from traitlets import TraitError, TraitType
 from traitlets.config import Config, Configurable
 
 from .compat import allows_nobody_by_default
@@ -35,9 +35,9 @@ def _check(config: Config, unchecked: Collection[str]) -> None:
             continue
         if section not in known:
             raise ConfigError(_unknown_class(section, known))
-        names: set[str] = {name for cls in known[section] for name in _traits(cls)}
         for name, value in traits.items():
-            if name not in names and not isinstance(value, Config):
+            if not isinstance(value, Config) and not any(_takes(cls, name) for cls in known[section]):
+                names: set[str] = {name for cls in known[section] for name in _traits(cls)}
                 raise ConfigError(f"{section}.{name}: {section} has no such trait{_near(name, names)}")
 
 
@@ -79,8 +79,15 @@ def _below(cls: Any) -> set[Any]:
     return direct.union(*map(_below, direct))
 
 
+def _takes(cls: Any, name: str) -> bool:
+    """Whether a class, or one below it, has this trait: each takes what is configured for the classes above it."""
+    trait = getattr(cls, name, None)
+    if isinstance(trait, TraitType) and trait.metadata.get("config"):
+        return True
+    return any(_takes(below, name) for below in cls.__subclasses__())
+
+
 def _traits(cls: Any) -> set[str]:
-    """Traits of a class and those below it: each takes what is configured for the classes above it."""
     return {name for one in [cls, *_below(cls)] for name in one.class_trait_names(config=True)}
 
 

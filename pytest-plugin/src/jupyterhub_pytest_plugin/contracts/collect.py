@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
+_KNOWN_FAILURE = 5.0
 DOCS = "https://jupyterhub.readthedocs.io/en/stable/"
 
 
@@ -49,8 +50,9 @@ class Contract:
     #: suite, so the list stays true.
     known_failures: Mapping[str, str] = {}
 
-    #: Seconds that the component may take for what it does. Only tests that fail wait that long: let it be much.
-    patience: ClassVar[float] = 60.0
+    #: Seconds that the component may take for what it does. Only tests that fail wait that long: let it be much. Those
+    #: of ``known_failures`` wait five at most.
+    patience: float = 60.0
 
     # Capabilities that are ways to run the whole suite.
     ways: ClassVar[Sequence[str]] = ()
@@ -76,6 +78,11 @@ class Contract:
         if not self.has(capability):
             pytest.skip(f"lacks {capability}: {lacking(type(self))[capability]}")
 
+    @pytest.fixture(autouse=True)
+    def _known_failures_wait_less(self, request: pytest.FixtureRequest) -> None:
+        if _known_failure(request.node):
+            self.patience = min(self.patience, _KNOWN_FAILURE)
+
     def eventually(self, check: Callable[[], T]) -> T:
         """Try until the check does not fail any more; its last failure is the test's."""
         return eventually(check, self.patience)
@@ -84,6 +91,12 @@ class Contract:
 def lacking(cls: type[Contract]) -> Mapping[str, str]:
     """What the component lacks, and what the suite does not say, with reasons."""
     return {**cls.not_given(), **cls.lacks}
+
+
+def _known_failure(item: pytest.Function) -> str:
+    """Why this test fails; empty if it should not."""
+    known: Mapping[str, str] = item.cls.known_failures
+    return known.get(item.name) or known.get(item.originalname) or ""
 
 
 def capabilities(cls: type[Contract]) -> set[str]:
@@ -114,8 +127,7 @@ def mark_contract_tests(items: list[pytest.Item]) -> None:
         since = getattr(item.function, "contract_since", 0)
         if since > hub_version():
             item.add_marker(pytest.mark.skip(reason=f"JupyterHub has it since {since}.0"))
-        reason = cls.known_failures.get(item.name) or cls.known_failures.get(item.originalname)
-        if reason is not None:
+        if reason := _known_failure(item):
             item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
 
 
