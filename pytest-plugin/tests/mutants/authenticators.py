@@ -141,7 +141,7 @@ class RevokesAdmins(CompleteAuthenticator):
 class GivesNoState(CompleteAuthenticator):
     async def authenticate(self, handler, data):
         model = await super().authenticate(handler, data)
-        return model and {**model, "auth_state": None}
+        return model and {**model, "auth_state": None if self.enable_auth_state else model["auth_state"]}
 
 
 @breaks("test_auth_state_is_not_kept_unasked")
@@ -166,7 +166,7 @@ class ExpiresAtOnce(CompleteAuthenticator):
 @breaks("test_refresh_user")
 class RefreshesToNothing(CompleteAuthenticator):
     async def refresh_user(self, user, handler=None):
-        return True if handler else None
+        return await super().refresh_user(user, handler) if handler else None
 
 
 class CountsSessions(CompleteAuthenticator):
@@ -185,7 +185,7 @@ class CountsSessions(CompleteAuthenticator):
 @breaks("test_login_survives_a_restart")
 class ForgetsSessions(CountsSessions):
     async def refresh_user(self, user, handler=None):
-        return user.name in self.sessions
+        return user.name in self.sessions and await super().refresh_user(user, handler)
 
 
 @breaks("test_deleted_user_is_logged_out")

@@ -124,14 +124,14 @@ class RefreshesToTheLastLogin(Remodels):
 
     async def refresh_user(self, user, handler=None):
         result = await super().refresh_user(user, handler)
-        return result and self.last
+        return self.last if result and self.enable_auth_state else result
 
 
 @breaks("test_refresh_while_browsing")
 class RefreshesWithoutState(CompleteAuthenticator):
     async def refresh_user(self, user, handler=None):
         result = await super().refresh_user(user, handler)
-        return result and {"name": user.name, "auth_state": None}
+        return {"name": user.name, "auth_state": None} if result and self.enable_auth_state else result
 
 
 @breaks("test_refresh_after_revocation")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -22,11 +23,11 @@ _KNOWN_FAILURE = 5.0
 DOCS = "https://jupyterhub.readthedocs.io/en/stable/"
 
 
-def relies_on(page: str, *, needs: str = "", since: int = 0) -> Callable[[F], F]:
+def relies_on(page: str, *, needs: str = "", since: int | str = 0) -> Callable[[F], F]:
     """Mark a behaviour that JupyterHub relies on, with the page of its documentation that says so.
 
     ``needs`` names the capability without which the test makes no sense; a suite lists what its component lacks.
-    ``since`` is the major version of JupyterHub that brought the behaviour.
+    ``since`` is the version of JupyterHub that brought the behaviour: ``5`` or ``"5.3"``.
     """
 
     def mark(function: F) -> F:
@@ -125,15 +126,19 @@ def mark_contract_tests(items: list[pytest.Item]) -> None:
         if not cls.has(needs):
             item.add_marker(pytest.mark.skip(reason=f"lacks {needs}: {lacking(cls)[needs]}"))
         since = getattr(item.function, "contract_since", 0)
-        if since > hub_version():
-            item.add_marker(pytest.mark.skip(reason=f"JupyterHub has it since {since}.0"))
+        if _release(since) > hub_version():
+            item.add_marker(pytest.mark.skip(reason=f"JupyterHub has it since {since}"))
         if reason := _known_failure(item):
             item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
 
 
-def hub_version() -> int:
-    """The major version of the JupyterHub that is installed."""
-    return int(version("jupyterhub").partition(".")[0])
+def hub_version() -> tuple[int, ...]:
+    """The version of the JupyterHub that is installed, without what follows its numbers."""
+    return _release(version("jupyterhub"))
+
+
+def _release(text: int | str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", str(text))[:3])
 
 
 def _check(cls: type[Contract]) -> None:
