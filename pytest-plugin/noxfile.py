@@ -48,9 +48,11 @@ def _corners() -> dict[str, Corner]:
             "pytest-xdist",
             "jupyter-server",
             "pip",  # fetches the peer of benchmarks/peer.py
+            "flask",  # one of the services that the suite of services is tested with
             # the independent components
             "batchspawner",
             "jupyterhub-firstuseauthenticator",
+            "jupyterhub-idle-culler",
             "jupyterhub-ltiauthenticator",
             "jupyterhub-nativeauthenticator",
             "jupyterhub-tmpauthenticator",
@@ -89,6 +91,7 @@ def _corners() -> dict[str, Corner]:
             [
                 "tests/test_fixtures.py",
                 "tests/test_service_contract.py",
+                "tests/test_services.py",
                 "tests/test_session.py::test_scope_and_hook",
                 "tests/test_session.py::test_contract_reports",
             ]
@@ -98,7 +101,14 @@ def _corners() -> dict[str, Corner]:
     )
     last_four = Corner(
         ["jupyterhub>=4.1,<5", "pytest>=8,<9"],
-        part=[["tests/test_fixtures.py", "tests/test_authenticator_contract.py", "tests/test_service_contract.py"]],
+        part=[
+            [
+                "tests/test_fixtures.py",
+                "tests/test_authenticator_contract.py",
+                "tests/test_service_contract.py",
+                "tests/test_services.py",
+            ]
+        ],
         whole=[[*OWN, NO_MUTANTS]],
         xdist=False,
     )
@@ -180,9 +190,12 @@ def tests(session: nox.Session, env: dict[str, str], arguments: list[str]) -> No
 
 def examples(session: nox.Session, env: dict[str, str]) -> None:
     """Each example project, as its author would run it."""
+    command = ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     for example in sorted((HERE / "examples").iterdir()):
         session.chdir(example)
-        session.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", env=env)
+        session.run(*command, env=env)
+        if example.name == "service":  # what an external one is told there is ours to say, not JupyterHub's
+            session.run(*command, "--jupyterhub-ssl", "--jupyterhub-subdomain", "-k", "external", env=env)
     session.chdir(HERE)
 
 

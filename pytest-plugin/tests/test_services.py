@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -84,6 +85,7 @@ class TestWhatIsRefused:
         service = HubService(jupyterhub, timeout=1, command=python(deaf + "time.sleep(600)")).__enter__()
         while "deaf" not in service.output:
             assert service.process.poll() is None
+            time.sleep(0.02)
         with pytest.raises(ServiceError, match="and was killed"):
             service.__exit__(None)
 
@@ -251,6 +253,20 @@ class TestWithoutAProcess:
         assert not type(auth).initialized()
         assert "JUPYTERHUB_API_TOKEN" not in os.environ
 
+    def test_framework_with_a_client_of_its_own(self, notes, monkeypatch):
+        """A Flask application, which reads its environment when it is imported."""
+        pytest.importorskip("flask")
+        monkeypatch.syspath_prepend(Path(__file__).parent)
+        ada = notes.user()
+        with notes.in_process():
+            import whoami_flask
+
+            browser = whoami_flask.app.test_client()
+            start = browser.get("/services/notes/")
+            answer = notes.authorize(ada.client, start.headers["Location"])
+            assert browser.get(answer).status_code == 302
+            assert browser.get("/services/notes/").json["name"] == ada.name
+
 
 def test_thread_of_a_hub_auth_is_no_leak(pytester):
     pytester.makepyfile("""
@@ -269,7 +285,7 @@ def test_thread_of_a_hub_auth_is_no_leak(pytester):
 
 def test_what_a_service_leaves_running_is_named(pytester):
     pytester.makepyfile("""
-        import subprocess, sys
+        import subprocess, sys, time
 
         CHILD = "import time; time.sleep(600)  # a forgotten child"
         PARENT = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {CHILD!r}]); time.sleep(600)"
@@ -279,6 +295,7 @@ def test_what_a_service_leaves_running_is_named(pytester):
             import psutil
             while not psutil.Process(service.process.pid).children():
                 assert service.process.poll() is None
+                time.sleep(0.02)
     """)
     result = pytester.runpytest_subprocess("-q", "-o", "jupyterhub_leaks_grace=0")
     result.assert_outcomes(passed=1)
@@ -288,13 +305,13 @@ def test_what_a_service_leaves_running_is_named(pytester):
 
 def test_report_has_what_services_said(pytester):
     pytester.makepyfile("""
-        import sys
+        import sys, time
 
         def test_service(hub_service):
             code = "print('I am here', flush=True); input()"
             service = hub_service(command=[sys.executable, "-c", code], check=False)
             while "I am here" not in service.output:
-                pass
+                time.sleep(0.02)
             assert False
     """)
     result = pytester.runpytest_subprocess("-q")

@@ -102,7 +102,7 @@ class ServiceAccess:
         """What the hub makes of an OAuth redirect, for services that are called without a browser.
 
         ``location`` is where the service has sent its caller; the result is where the hub sends that one back to, with
-        ``code`` and ``state``, when the user of ``client`` agrees. Nobody has opened it.
+        ``code`` and ``state``, when the user of ``client`` agrees: path and query. Nobody has opened it.
         """
         response = client.get(location, follow_redirects=False)
         while (request := response.next_request) is not None and not self._serves(request.url):
@@ -111,7 +111,7 @@ class ServiceAccess:
             request = client.consent(response).next_request
         if request is None or not self._serves(request.url):
             raise self._error(f"got no OAuth code: status {response.status_code} at {response.url}: {shown(response)}")
-        return str(request.url)
+        return request.url.raw_path.decode()
 
     def _serves(self, url: httpx.URL) -> bool:
         return str(url).startswith(self.public_url)

@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import httpx
+
 from jupyterhub_pytest_plugin.errors import ServiceError
 
 from .wire import refuses
@@ -15,8 +17,6 @@ from .wire import refuses
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-
-    import httpx
 
     from jupyterhub_pytest_plugin.client import HubClient
     from jupyterhub_pytest_plugin.hosting import Hub
@@ -131,11 +131,15 @@ class Served:
         """Ask for a page, and go nowhere else."""
         return client.get(self.path if page is None else self.path_of(page), follow_redirects=False, **kwargs)
 
-    def answer(self, client: HubClient) -> str:
+    def answer(self, client: HubClient, page: str | None = None) -> str:
         """Where the hub sends this browser at the end of a login, with an OAuth code; the browser does not go there."""
-        start = self.look(client)
+        start = self.look(client, page)
         assert start.is_redirect, f"no login begins at {start.url}, which has status {start.status_code}"
-        return self.service.authorize(client, start.headers["Location"])
+        return self.whole(self.service.authorize(client, start.headers["Location"]))
+
+    def whole(self, path: str) -> str:
+        """The address of a path of the service's host."""
+        return str(httpx.URL(self.service.public_url).join(path))
 
     def with_token(self, token: str, page: str | None = None) -> httpx.Response:
         """Ask for a page as a script does."""
