@@ -195,7 +195,7 @@ class Served:
         def note(handler: Any) -> None:
             log(handler)
             who = getattr(handler, "_jupyterhub_user", None)
-            if who is not None and (who.kind, who.name) == ("service", self.service.name):
+            if (getattr(who, "kind", ""), getattr(who, "name", "")) == ("service", self.service.name):
                 self.asked.append((handler.request.method, handler.request.path, handler.get_status()))
 
         settings["log_function"] = note
