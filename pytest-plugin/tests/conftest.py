@@ -28,7 +28,8 @@ def pytest_collection_modifyitems(config, items):
 
 def _chosen(suite, tests):
     """What the mutant is said to fail, and the nearest test after that (else, before) which it can be run on."""
-    named = [item for item in tests if {item.name, item.originalname} & set(suite.known_failures)]
+    named = [item for item in tests if {item.name, item.originalname} & set(suite.broken)]
     last = tests.index(named[-1]) + 1 if named else 0
-    others = [item for item in tests[last:] + tests[:last][::-1] if item not in named]
+    known = set(suite.known_failures)
+    others = [item for item in tests[last:] + tests[:last][::-1] if not {item.name, item.originalname} & known]
     return named + [item for item in others if suite.has(item.function.contract_needs)][:1]

@@ -21,8 +21,8 @@ def _suites(base, attribute, table, **members):
     for mutant, tests in table.items():
         name = f"Test{getattr(mutant, '__name__', mutant)}"
         assert name not in SUITES, f"there are two mutants {name}"
-        known = dict.fromkeys(tests, "the mutant breaks this promise")
-        given = {attribute: mutant, "known_failures": known, "__module__": __name__, **members}
+        known = {**base.known_failures, **dict.fromkeys(tests, "the mutant breaks this promise")}
+        given = {attribute: mutant, "known_failures": known, "broken": tests, "__module__": __name__, **members}
         given |= {name: getattr(mutant, name) for name in ("hub_config", "options") if hasattr(mutant, name)}
         SUITES[name] = type(name, (base,), given)
 
@@ -36,7 +36,7 @@ _suites(
     "proxy_class",
     mutants.PROXIES,
     add_foreign_route=add_foreign_route,
-    lacks={"external": "it lives in the hub's process"},
+    lacks={"external": "it lives in the hub's process", "api": "it is called, not asked over a network"},
 )
 _suites(_ExternalProxy, "proxy_class", mutants.EXTERNAL_PROXIES)
 _suites(CompleteContract, "authenticator_class", mutants.AUTHENTICATORS)

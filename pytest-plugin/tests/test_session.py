@@ -436,7 +436,7 @@ CONTRACT = """
 
 def test_contract_reports(pytester):
     pytester.makepyfile(CONTRACT.format(lacks={"websockets": "plain HTTP only"}))
-    result = pytester.runpytest_inprocess("-rs", "-k", "websocket or round_trip", "--tb=short")
+    result = pytester.runpytest_inprocess("-rs", "-k", "subprotocol or says_who or round_trip", "--tb=short")
     result.assert_outcomes(failed=1, skipped=2)
     result.stdout.fnmatch_lines(
         [

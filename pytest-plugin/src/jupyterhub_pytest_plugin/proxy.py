@@ -136,8 +136,14 @@ class InProcessProxy(Proxy):
             return
         peer: str = writer.get_extra_info("peername")[0]
         scheme = "https" if self.ssl_key else "http"
-        upstream[1].write(_encode(head, _forwarded(head, peer, scheme)))
+        upstream[1].write(_encode(head, [*self._passed(head), *_added(head, peer, scheme)]))
         await _exchange((reader, writer), upstream)
+
+    def _passed(self, head: Head) -> list[tuple[str, str]]:
+        """The headers of a request that go to the server as they came."""
+        replaced = {name.lower() for name, _ in _added(head, "", "")}
+        named = _of_this_connection([value for name, value in head.headers if name.lower() == "connection"])
+        return [pair for pair in head.headers if pair[0].lower() not in replaced | named]
 
     def _client_context(self, scheme: str) -> ssl.SSLContext | None:
         if scheme != "https":
@@ -160,19 +166,23 @@ async def _read_head(reader: asyncio.StreamReader) -> Head | None:
     return Head(method, target, version, [(name.strip(), value.strip()) for name, _, value in pairs])
 
 
-def _forwarded(head: Head, peer: str, scheme: str) -> list[tuple[str, str]]:
-    """The headers for the server: who asked, how, and that the connection serves this request only."""
+def _of_this_connection(values: Iterable[str]) -> set[str]:
+    """What ends with a connection (RFC 9110, section 7.6.1); what frames a message stays, for its bytes do."""
+    named = {name.strip().lower() for value in values for name in value.split(",")}
+    return {"connection", "keep-alive", *named} - {"close", "upgrade", "host", "content-length", "transfer-encoding"}
+
+
+def _added(head: Head, peer: str, scheme: str) -> list[tuple[str, str]]:
+    """Headers for the server: who asked, how, and that the connection serves this request only."""
     known = head.get("x-forwarded-for")
     port = head.get("host").partition(":")[2] or ("443" if scheme == "https" else "80")
-    added = [
+    return [
         ("X-Forwarded-For", f"{known}, {peer}" if known else peer),
         ("X-Forwarded-Proto", head.get("x-forwarded-proto") or scheme),
         ("X-Forwarded-Host", head.get("x-forwarded-host") or head.get("host")),
         ("X-Forwarded-Port", head.get("x-forwarded-port") or port),
         ("Connection", "Upgrade" if head.get("upgrade") else "close"),
     ]
-    replaced = {name.lower() for name, _ in added} | {"keep-alive"}
-    return [pair for pair in head.headers if pair[0].lower() not in replaced] + added
 
 
 def _encode(head: Head, headers: Iterable[tuple[str, str]]) -> bytes:
@@ -205,13 +215,19 @@ async def _copy_head(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
     while True:
         head = await reader.readuntil(b"\r\n\r\n")
         status, *lines = head[:-4].split(b"\r\n")
-        code = status.split()[1]
-        if code != b"101":
-            lines = [line for line in lines if not line.lower().startswith((b"connection:", b"keep-alive:"))]
-            lines.append(b"Connection: close")
-        writer.write(b"\r\n".join([status, *lines]) + b"\r\n\r\n" if code != b"100" else head)
-        if code != b"100":  # 100 Continue is followed by the real answer
+        code = int(status.split()[1])
+        if code >= 200:
+            head = b"\r\n".join([status, *_answered(lines), b"Connection: close"]) + b"\r\n\r\n"
+        writer.write(head)
+        if code >= 200 or code == 101:  # others, as 100 Continue, are followed by the real answer
             return
+
+
+def _answered(lines: list[bytes]) -> list[bytes]:
+    """What of an answer's headers goes to the client."""
+    texts = [line.decode("latin-1").partition(":") for line in lines]
+    named = _of_this_connection([value for name, _, value in texts if name.lower() == "connection"])
+    return [line for line, text in zip(lines, texts, strict=True) if text[0].strip().lower() not in named]
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -24,14 +24,14 @@ DOCS = "https://jupyterhub.readthedocs.io/en/stable/"
 
 
 def relies_on(page: str, *, needs: str = "", since: int | str = 0) -> Callable[[F], F]:
-    """Mark a behaviour that JupyterHub relies on, with the page of its documentation that says so.
+    """Mark a behaviour that JupyterHub relies on, with the page of its documentation (or of an RFC) that says so.
 
     ``needs`` names the capability without which the test makes no sense; a suite lists what its component lacks.
     ``since`` is the version of JupyterHub that brought the behaviour: ``5`` or ``"5.3"``.
     """
 
     def mark(function: F) -> F:
-        function.contract_source = DOCS + page  # type: ignore[attr-defined]
+        function.contract_source = page if "://" in page else DOCS + page  # type: ignore[attr-defined]
         function.contract_needs = needs  # type: ignore[attr-defined]
         function.contract_since = since  # type: ignore[attr-defined]
         return function

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from jupyterhub_pytest_plugin.hosting import Hub
 
+    from .proxy.byhand import HandServer
     from .spawner.servers import ServerOf
 
 _NUMBERS = itertools.count(1)
@@ -62,6 +63,18 @@ def contract_subdomain_hub(request: pytest.FixtureRequest) -> Iterator[Hub]:
         hub.config.JupyterHub.bind_url = f"http://127.0.0.1:{port}/"
         hub.config.JupyterHub.subdomain_host = f"http://hub.test:{port}"
         yield hub.start()
+
+
+@pytest.fixture(scope="class")
+def contract_backends(request: pytest.FixtureRequest) -> Iterator[dict[str, HandServer]]:
+    """The servers of two users, whose routes stay for a suite: some proxies take seconds to know a new one."""
+    from .proxy.byhand import HandServer
+
+    with ExitStack() as servers:
+        known = {name: HandServer(name, request.cls.patience) for name in ("ada", "bob")}
+        for server in known.values():
+            servers.enter_context(server.start())
+        yield known
 
 
 @pytest.fixture

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from .access import Access
 from .hosts import Hosts
 from .life import Life, ssl_hub
 from .listed import Listed
+from .messages import Messages
 from .served import Served
 from .sockets import WebSockets
 from .traffic import Traffic
@@ -13,7 +15,7 @@ from .upkeep import Upkeep
 __all__ = ["ProxyContract", "ssl_hub"]
 
 
-class ProxyContract(Listed, Served, Upkeep, Traffic, WebSockets, Life, Hosts):
+class ProxyContract(Listed, Served, Upkeep, Traffic, Messages, WebSockets, Access, Life, Hosts):
     """Derive from it, and name the proxy::
 
         class TestMyProxy(ProxyContract):

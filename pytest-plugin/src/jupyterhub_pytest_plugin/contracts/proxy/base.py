@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
+import socket
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpx
 import pytest
 
 from jupyterhub_pytest_plugin.contracts.collect import Contract
-from jupyterhub_pytest_plugin.contracts.wire import eventually
+from jupyterhub_pytest_plugin.contracts.wire import Connection, eventually
 from jupyterhub_pytest_plugin.ports import Port
 
 if TYPE_CHECKING:
@@ -22,8 +24,14 @@ if TYPE_CHECKING:
     from jupyterhub_pytest_plugin.echo import EchoServer
     from jupyterhub_pytest_plugin.hosting import Hub
 
+    from .byhand import HandServer
+
 PROXY = "reference/proxy.html"
 API = "reference/api/proxy.html"
+SECURITY = "explanation/websecurity.html"
+HTTP = "https://www.rfc-editor.org/rfc/rfc9110#section-"
+HTTP1 = "https://www.rfc-editor.org/rfc/rfc9112#section-"
+WEBSOCKET = "https://www.rfc-editor.org/rfc/rfc6455#section-"
 _NUMBERS = itertools.count(1)
 # As JupyterHub writes them into a route: user names with everything that it lets through.
 ODD_NAMES = {
@@ -92,6 +100,27 @@ class Router:
 
         eventually(check, self.patience)
 
+    def route(self, server: EchoServer) -> str:
+        """The route to a server that stays for the suite; it is made where it is not there (any more)."""
+        spec = f"/contract-standing/{server.name}/"
+        if self.served_by(spec) != server.name:
+            self.run(self.proxy.add_route(spec, server.url, {}))
+            self.expect(spec, server.name)
+        return spec
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection to the proxy, which says what the test says."""
+        sock = socket.create_connection(self.hub.connect_address, timeout=self.patience)
+        with Connection(sock, self.patience) as connection:
+            yield connection
+
+    @property
+    def host(self) -> str:
+        """The header with which a browser says where it wants to go."""
+        address, port = self.hub.connect_address
+        return f"Host: {address}:{port}"
+
     def close(self) -> None:
         if self.hub.running:
             for spec in self._added:
@@ -130,6 +159,19 @@ class ProxySuite(Contract):
         """Give the proxy a route behind JupyterHub's back, as an operator would."""
         pytest.skip("lacks add_foreign_route: the suite does not say how an operator adds a route")
 
+    def api_request(self, hub: Hub) -> httpx.Request:
+        """A request to the proxy's own REST API as JupyterHub sends it, with the token in a header.
+
+        That of a ``ConfigurableHTTPProxy``, or of what derives from it, is known.
+        """
+        from jupyterhub.proxy import ConfigurableHTTPProxy
+
+        proxy = hub.app.proxy
+        if not isinstance(proxy, ConfigurableHTTPProxy):
+            pytest.skip("lacks api_request: the suite does not say how JupyterHub asks the proxy's REST API")
+        url, token = f"{proxy.api_url}/api/routes/contract-api", {"Authorization": f"token {proxy.auth_token}"}
+        return httpx.Request("POST", url, json={"target": hub.app.hub.host}, headers=token)
+
     @pytest.fixture
     def router(self, contract_hub: Hub) -> Iterator[Router]:
         router = Router(contract_hub, self.patience)
@@ -143,6 +185,19 @@ class ProxySuite(Contract):
     @pytest.fixture
     def green(self, http_backend: Callable[..., EchoServer]) -> EchoServer:
         return http_backend("green")
+
+    @pytest.fixture
+    def ada(self, contract_backends: dict[str, HandServer]) -> HandServer:
+        return self._standing(contract_backends["ada"])
+
+    @pytest.fixture
+    def bob(self, contract_backends: dict[str, HandServer]) -> HandServer:
+        return self._standing(contract_backends["bob"])
+
+    def _standing(self, server: HandServer) -> HandServer:
+        server.patience = self.patience
+        server.forget()
+        return server
 
     @pytest.fixture
     def kept_port(self) -> Iterator[Port]:
