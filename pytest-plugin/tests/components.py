@@ -7,12 +7,13 @@ import secrets
 import signal
 import subprocess
 
+import psutil
 from jupyterhub.auth import Authenticator
 from jupyterhub.handlers import BaseHandler
 from jupyterhub.spawner import Spawner
 from jupyterhub.utils import random_port, url_path_join
 from tornado.web import HTTPError
-from traitlets import Integer, Set
+from traitlets import Float, Integer, Set
 
 
 class DoorHandler(BaseHandler):
@@ -83,43 +84,47 @@ class CompleteAuthenticator(Authenticator):
 
 
 class PidSpawner(Spawner):
-    """Knows a server by its process id, asks for it with signal 0, and keeps its Popen where nobody looks for it."""
+    """Knows a server by its process id and when it began, and keeps its Popen where nobody looks for it."""
 
     pid = Integer()
+    began = Float()
 
     def load_state(self, state):
         super().load_state(state)
-        self.pid = state.get("pid", 0)
+        self.pid, self.began = state.get("pid", 0), state.get("began", 0)
 
     def get_state(self):
-        return {**super().get_state(), **({"pid": self.pid} if self.pid else {})}
+        return {**super().get_state(), **({"pid": self.pid, "began": self.began} if self.pid else {})}
 
     def clear_state(self):
         super().clear_state()
-        self.pid = 0
+        self.pid = self.began = 0
 
     async def start(self):
         self.port = random_port()
         command = [*self.cmd, *self.get_args()]
         self.handle = {"process": subprocess.Popen(command, env=self.get_env())}  # noqa: ASYNC220 - it does not wait
         self.pid = self.handle["process"].pid
+        self.began = psutil.Process(self.pid).create_time()
         return "127.0.0.1", self.port
 
     async def poll(self):
         if handle := getattr(self, "handle", None):
             handle["process"].poll()
-        try:
-            os.kill(self.pid or -1, 0) if self.pid else None
-        except ProcessLookupError:
+        try:  # a zombie is there, as it is for signal 0
+            return None if self.pid and self.is_it(psutil.Process(self.pid)) else 0
+        except psutil.Error:
             return 0
-        return None if self.pid else 0
+
+    def is_it(self, process):
+        return process.create_time() == self.began
 
     async def stop(self, now=False):
         for number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
-                if self.pid:
+                if await self.poll() is None:
                     os.kill(self.pid, number)
-            for _ in range(100):
+            for _ in range(20):
                 if await self.poll() is not None:
                     return
                 await asyncio.sleep(0.1)

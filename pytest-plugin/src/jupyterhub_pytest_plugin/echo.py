@@ -397,10 +397,40 @@ def _leave(*_: object) -> None:
     end.start()
 
 
+def _ask_the_hub(seconds: float) -> None:
+    """Wait for an answer of the hub's API, as jupyterhub-singleuser does at its start; end if there is none."""
+    scheme, _, rest = os.environ["JUPYTERHUB_API_URL"].partition("://")
+    netloc, _, path = rest.partition("/")
+    host, _, port = netloc.rpartition(":")
+    try:
+        sock = socket.create_connection((host.strip("[]"), int(port)), timeout=seconds)
+        if scheme == "https":
+            sock = _client_context().wrap_socket(sock)
+        with sock:
+            sock.sendall(f"GET /{path}/ HTTP/1.0\r\nHost: {netloc}\r\n\r\n".encode())
+            if sock.recv(1):
+                return
+    except (OSError, ValueError):
+        pass
+    os._exit(1)
+
+
+def _client_context() -> ssl.SSLContext:
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.load_cert_chain(os.environ["JUPYTERHUB_SSL_CERTFILE"], os.environ["JUPYTERHUB_SSL_KEYFILE"])
+    context.load_verify_locations(os.environ["JUPYTERHUB_SSL_CLIENT_CA"])
+    return context
+
+
 def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     time.sleep(float(os.environ.get("ECHO_SERVER_DELAY") or 0))
+    if seconds := os.environ.get("ECHO_SERVER_ASKS_FIRST"):
+        _ask_the_hub(float(seconds))
     server = EchoServer("echo", context=_server_context(), show_process=True)
     server.listen(*_address())
     server.serve()

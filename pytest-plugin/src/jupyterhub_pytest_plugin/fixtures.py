@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from contextlib import ExitStack, contextmanager
-from functools import partial
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -292,22 +292,36 @@ def hub_db(still_hub: StillHub) -> Session:
     return db
 
 
+def _in_a_loop(make: Callable[..., Any], run: Callable[..., Any]) -> Callable[..., Any]:
+    """JupyterHub makes its components in its loop, and some use it there already: in a sync test it is hub_run's."""
+    from .client import running_loop
+
+    @wraps(make)
+    def made(*args: Any, **kwargs: Any) -> Any:
+        async def making() -> Any:
+            return make(*args, **kwargs)
+
+        return make(*args, **kwargs) if running_loop() is not None else run(making())
+
+    return made
+
+
 @pytest.fixture
-def make_spawner(still_hub: StillHub) -> Callable[..., Any]:
+def make_spawner(hub_run: Callable[..., Any], still_hub: StillHub) -> Callable[..., Any]:
     """``make_spawner(MySpawner, cpu_limit=2)``: a spawner with a real user, no hub running."""
-    return still_hub.make_spawner
+    return _in_a_loop(still_hub.make_spawner, hub_run)
 
 
 @pytest.fixture
-def make_authenticator(still_hub: StillHub) -> Callable[..., Any]:
+def make_authenticator(hub_run: Callable[..., Any], still_hub: StillHub) -> Callable[..., Any]:
     """``make_authenticator(MyAuthenticator, admin_users={"ada"})``."""
-    return still_hub.make_authenticator
+    return _in_a_loop(still_hub.make_authenticator, hub_run)
 
 
 @pytest.fixture
-def make_proxy(still_hub: StillHub) -> Callable[..., Any]:
+def make_proxy(hub_run: Callable[..., Any], still_hub: StillHub) -> Callable[..., Any]:
     """``make_proxy(MyProxy)``: a proxy with its hub, not started."""
-    return still_hub.make_proxy
+    return _in_a_loop(still_hub.make_proxy, hub_run)
 
 
 @pytest.fixture

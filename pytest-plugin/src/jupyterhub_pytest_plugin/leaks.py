@@ -8,7 +8,9 @@ import shlex
 import sys
 import threading
 import time
+from concurrent.futures import thread as futures
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,7 @@ from .hub_auth import close_forgotten
 from .reaper import marked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
 _LIBRARIES = ("_run_safe_shutdown_loop",)  # pycares keeps one thread per process, for good
 
@@ -72,25 +74,51 @@ def _strays(folder: Path) -> Iterable[Path]:
     return (path for path in folder.glob("jupyterhub*") if path.suffix in {".sqlite", ".pid", ""} and path.is_file())
 
 
-def find(before: Snapshot, mark: str, folders: Iterable[Path], grace: float) -> list[str]:
-    """One line for each thing left after these seconds of grace; empty if nothing is."""
+def find(before: Snapshot, mark: str, folders: Iterable[Path], grace: float, ignored: Sequence[str] = ()) -> list[str]:
+    """One line for each thing left after these seconds of grace; empty if nothing is.
+
+    Lines that one of the patterns in ``ignored`` matches are left out.
+    """
     close_forgotten([thread for thread in threading.enumerate() if thread.ident not in before.threads])
     until = time.monotonic() + grace
-    while (found := _find(before, mark, folders)) and time.monotonic() < until:
+    while (found := _wanted(_find(before, mark, folders), ignored)) and time.monotonic() < until:
         time.sleep(0.1)
         gc.collect()  # executors end their threads when they are collected
     return found
 
 
+def _wanted(lines: list[str], ignored: Sequence[str]) -> list[str]:
+    return [line for line in lines if not any(fnmatchcase(line, pattern) for pattern in ignored)]
+
+
+def _idle(thread: threading.Thread) -> bool:
+    """Whether this is a thread of an executor that has nothing to do: it ends with its executor, or the process."""
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - there is no other way to see another thread
+    return frame is not None and frame.f_code is futures._worker.__code__  # noqa: SLF001 - as above
+
+
+def _waits_for(thread: threading.Thread, pids: Iterable[int]) -> bool:
+    """Whether this is the thread in which asyncio waits for one of these processes."""
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - as above
+    named = thread.name.startswith("asyncio-waitpid-") or thread.name.startswith("waitpid-")
+    return named and frame is not None and not set(pids).isdisjoint(_integers(frame.f_locals))
+
+
+def _integers(values: Mapping[str, object]) -> set[int]:
+    return {value for value in values.values() if isinstance(value, int)}
+
+
 def _find(before: Snapshot, mark: str, folders: Iterable[Path]) -> list[str]:
+    processes = marked(mark)
     threads = [
         thread
         for thread in threading.enumerate()
         if thread.ident not in before.threads and not any(name in thread.name for name in _LIBRARIES)
+        if not _idle(thread)
     ]
     return [
-        *(f"process {pid}: {_command(pid)}" for pid in marked(mark)),
-        *(f"thread {thread.name!r}" for thread in threads if thread.is_alive()),
+        *(f"process {pid}: {_command(pid)}" for pid in processes),
+        *(f"thread {thread.name!r}" for thread in threads if thread.is_alive() and not _waits_for(thread, processes)),
         *(f"listening socket on port {port}" for port in _listening() if port not in before.ports),
         *(f"folder {folder}" for folder in folders if folder.exists()),
         *(f"file {path}" for path in _strays(Path.cwd()) if path not in before.strays),

@@ -55,6 +55,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini("jupyterhub_leaks", "what a session leaves behind is: error, warn or off", default="error")
     parser.addini(
+        "jupyterhub_leaks_ignore",
+        "patterns, one a line, of what may be left behind, as it would be named: thread 'pool-*'",
+        "linelist",
+    )
+    parser.addini(
         "jupyterhub_leaks_grace", "seconds that what is ending may take at the end of a session", default="15"
     )
 
@@ -164,7 +169,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
-    found = config.stash[SESSION].finish(float(config.getini("jupyterhub_leaks_grace")))
+    ignored = config.getini("jupyterhub_leaks_ignore")
+    found = config.stash[SESSION].finish(float(config.getini("jupyterhub_leaks_grace")), ignored)
     if config.getini("jupyterhub_leaks") == "off":
         return
     if hasattr(config, "workeroutput"):
@@ -189,4 +195,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.section("left behind by hubs under test", red=True)
         for line in found:
             terminalreporter.line(line)
-        terminalreporter.line("stop what your component starts; or set `jupyterhub_leaks = warn` in the ini file")
+        terminalreporter.line(
+            "stop what your component starts; or name in the ini file what may stay (`jupyterhub_leaks_ignore`), or set"
+            " `jupyterhub_leaks = warn`"
+        )

@@ -18,7 +18,7 @@ from .ports import Port
 from .reaper import FOLDERS, MARK, kill, marked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import ExitStack
 
     from traitlets.config import Config
@@ -93,7 +93,7 @@ class HubSession:
 
         return InlineHub(place, config, self.singletons)
 
-    def finish(self, grace: float) -> list[str]:
+    def finish(self, grace: float, ignored: Sequence[str] = ()) -> list[str]:
         """What was left behind, by name, after these seconds of grace; it is ended as far as it can be."""
         if self._before is None or self._reaper is None:
             return []
@@ -104,7 +104,7 @@ class HubSession:
             os.environ[MARK] = self._previous_mark
         try:
             # The reaper carries no mark: it was started before there was one.
-            return leaks.find(self._before, mark, self._folders, grace)
+            return leaks.find(self._before, mark, self._folders, grace, ignored)
         finally:
             kill(marked(mark))
             self._end_reaper()

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 
 def alive(pid):
@@ -32,6 +33,11 @@ def cancel(job=None):
         sys.exit("which job?")
     try:
         os.killpg(int(job), signal.SIGTERM)
+        for _ in range(10):  # a batch system gives a job some seconds
+            time.sleep(0.1)
+            if not alive(job):
+                return
+        os.killpg(int(job), signal.SIGKILL)
     except ProcessLookupError:
         sys.exit(f"no job {job}")
 

@@ -4,7 +4,7 @@ They are the proof of the suites: ``test_mutants.py`` runs every suite on every 
 fail and all others to pass. Each mutant is a fault that somebody could make, and as small as that allows.
 """
 
-from mutants import environments, logins, traffic, trust, wire
+from mutants import closed, environments, logins, traffic, trust, wire
 from mutants.authenticators import AUTHENTICATORS
 from mutants.proxies import EXTERNAL_PROXIES, PROXIES
 from mutants.services import IN_BOTH_WAYS, SERVICES
@@ -19,6 +19,7 @@ __all__ = [
     "PROXIES",
     "SERVICES",
     "SPAWNERS",
+    "closed",
     "environments",
     "logins",
     "traffic",

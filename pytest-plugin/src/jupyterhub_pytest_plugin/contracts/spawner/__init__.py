@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from .apart import Apart
+from .closed import Closed
 from .kept import Kept
 from .life import Life
 from .told import Told
 
 
-class SpawnerContract(Life, Told, Kept, Apart):
+class SpawnerContract(Life, Told, Kept, Apart, Closed):
     """Derive from it, and name the spawner::
 
         class TestMySpawner(SpawnerContract):

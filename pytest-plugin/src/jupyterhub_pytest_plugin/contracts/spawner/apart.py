@@ -65,6 +65,35 @@ class Apart(SpawnerSuite):
         assert ada["instance"] != bob["instance"]
         assert ada["env"]["JUPYTERHUB_API_TOKEN"] != bob["env"]["JUPYTERHUB_API_TOKEN"]
 
+    @relies_on(URLS, needs="odd-names")
+    def test_similar_user_names(self, contract_hub: Hub) -> None:
+        """Users whose names differ by a sign have servers of their own, at the same time: signs may not be dropped."""
+        self.are_apart([self.server_of(contract_hub, f"sim{sign}ilar") for sign in ("", "-", "_", ".", "--")])
+
+    @relies_on(URLS, needs="named-servers")
+    def test_similar_server_names(self, contract_hub: Hub) -> None:
+        """The server ``x`` of ``ada`` is another one than that of ``ada--x``, at the same time."""
+        self.need("odd-names")
+        named = self.server_of(contract_hub, "nick", "name")
+        self.are_apart(
+            [named, *(self.server_of(contract_hub, name) for name in ("nick--name", "nick_name", "nick.name"))]
+        )
+
+    def are_apart(self, servers: list[ServerOf]) -> None:
+        """All of them run, each is the one that was started, and one's end is no other one's.
+
+        :meta private:
+        """
+        try:
+            started = [server.start()["instance"] for server in servers]
+            running = [server.ask()["instance"] for server in servers]
+            assert running == started, "a server was taken over by one that was started after it"
+            servers[0].end()
+            assert [server.ask()["instance"] for server in servers[1:]] == started[1:]
+        finally:
+            for server in servers:
+                server.abandon()
+
     @relies_on(API)
     def test_concurrent_starts(self, contract_hubs: Hubs) -> None:
         """Several users start at the same time and all get their own server."""

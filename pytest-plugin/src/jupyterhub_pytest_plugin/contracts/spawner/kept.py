@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from jupyterhub.spawner import LocalProcessSpawner
 
 from jupyterhub_pytest_plugin.contracts.collect import relies_on
 from jupyterhub_pytest_plugin.reaper import carrying
@@ -14,6 +18,8 @@ from .base import API, GUIDE, NUMBERS, SpawnerSuite
 from .servers import awaited, filled, mark, never, none_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .base import Hubs, Servers
 
 
@@ -80,6 +86,34 @@ class Kept(SpawnerSuite):
         said = f"{dead}, and poll() of the spawner that loaded its state did not say so at the hub's start"
         assert not server.ready, said
 
+    @relies_on(GUIDE, needs="processes")
+    def test_foreign_process_is_left_alone(self, contract_servers: Servers) -> None:
+        """While the hub was away a server's process id may have become another process's: that is not the server."""
+        server = contract_servers()
+        hub, pid = server.hub, server.start()["pid"]
+        state = hub.call(server.spawner.get_state)
+        server.end()
+        if pid not in _numbers(state):
+            pytest.skip("its state has no process id")
+        if _signals_numbers(server.spawner):
+            pytest.skip("JupyterHub's LocalProcessSpawner knows a process by its number alone")
+        with _stranger() as stranger:
+
+            def again() -> Any:
+                """As JupyterHub makes one at its start: with the state in the database."""
+                row = server.spawner.orm_spawner
+                kept, row.state = row.state, _replaced(state, pid, stranger.pid)
+                try:
+                    return server.user._new_spawner("")  # noqa: SLF001 - as above
+                finally:
+                    row.state = kept
+
+            fresh = hub.call(again)
+            status = hub.run(awaited(fresh.poll))
+            hub.run(awaited(fresh.stop))
+            assert stranger.poll() is None, "stop() ended another process, which has the number of an old server"
+        assert status is not None, "poll() takes another process for the server, by its number"
+
     @relies_on(GUIDE)
     def test_failed_start_leaves_nothing(self, contract_hubs: Hubs) -> None:
         """A command that ends at once is a failed start: the hub says so, nothing of it runs, and a next start works.
@@ -122,3 +156,32 @@ class Kept(SpawnerSuite):
         assert not server.ready
         assert server.poll() is not None
         self.eventually(lambda: none_runs(carrying(name, value), "a server that was given up"))
+
+
+def _numbers(state: Any) -> set[int]:
+    if isinstance(state, dict):
+        return {number for value in state.values() for number in _numbers(value)}
+    return {state} if isinstance(state, int) else set()
+
+
+def _replaced(state: Any, old: int, new: int) -> Any:
+    if isinstance(state, dict):
+        return {key: _replaced(value, old, new) for key, value in state.items()}
+    return new if state == old and isinstance(state, int) else state
+
+
+def _signals_numbers(spawner: Any) -> bool:
+    """Whether it signals processes as JupyterHub's own does: that is not its author's to mend."""
+    return isinstance(spawner, LocalProcessSpawner) and type(spawner)._signal is LocalProcessSpawner._signal  # noqa: SLF001
+
+
+@contextmanager
+def _stranger() -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a session of its own, that is nobody's server."""
+    command = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"]
+    process = subprocess.Popen(command, start_new_session=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
