@@ -241,6 +241,65 @@ def test_left_behind_is_named_and_ended(pytester):
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
+def test_idle_executors_and_what_is_ignored_may_stay(pytester):
+    pytester.makepyfile(
+        """
+        import threading
+        from concurrent.futures import ThreadPoolExecutor
+
+        def test_with_an_executor_of_a_class(jupyterhub):
+            threading.kept = ThreadPoolExecutor(1)
+            threading.kept.submit(int).result()
+            threading.may_end = threading.Event()
+            threading.Thread(target=threading.may_end.wait, args=[60], name="known-1").start()
+        """
+    )
+    pytester.makeini("[pytest]\njupyterhub_leaks_ignore =\n    thread 'known-*'\n    thread 'other-*'\n")
+    result = pytester.runpytest_inprocess("-p", "no:asyncio", "-o", "jupyterhub_leaks_grace=5")
+    threading.may_end.set()
+    threading.kept.shutdown()
+    assert "left behind" not in result.stdout.str()
+    assert result.ret == pytest.ExitCode.OK
+
+
+def test_busy_executor_is_left_behind(pytester):
+    pytester.makepyfile(
+        """
+        import threading
+        from concurrent.futures import ThreadPoolExecutor
+
+        def test_that_does_not_wait(jupyterhub):
+            threading.may_end = threading.Event()
+            threading.kept = ThreadPoolExecutor(1, thread_name_prefix="busy")
+            threading.kept.submit(threading.may_end.wait, 60)
+        """
+    )
+    result = pytester.runpytest_inprocess("-p", "no:asyncio", "-o", "jupyterhub_leaks_grace=1")
+    threading.may_end.set()
+    threading.kept.shutdown()
+    result.stdout.fnmatch_lines(["*left behind by hubs under test*", "thread 'busy_0'"])
+
+
+def test_asyncio_waits_for_what_is_named_already(pytester):
+    """Where Python has no other way to watch children, asyncio has a thread for each."""
+    pytester.makepyfile(
+        """
+        import os, subprocess, threading
+
+        def _do_waitpid(expected_pid):
+            os.waitpid(expected_pid, 0)
+
+        def test_forgetful(jupyterhub):
+            process = subprocess.Popen(["sleep", "600"])
+            thread = threading.Thread(target=_do_waitpid, args=[process.pid], name="asyncio-waitpid-7", daemon=True)
+            thread.start()
+        """
+    )
+    result = pytester.runpytest_inprocess("-p", "no:asyncio", "-W", "ignore", "-o", "jupyterhub_leaks_grace=1")
+    result.stdout.fnmatch_lines(["*left behind by hubs under test*", "process *: sleep 600"])
+    assert "asyncio-waitpid" not in result.stdout.str()
+
+
 def test_temporary_files_of_components_are_named(pytester):
     pytester.makepyfile(
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from contextlib import ExitStack, contextmanager
-from functools import partial, wraps
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -296,7 +296,6 @@ def _in_a_loop(make: Callable[..., Any], run: Callable[..., Any]) -> Callable[..
     """JupyterHub makes its components in its loop, and some use it there already: in a sync test it is hub_run's."""
     from .client import running_loop
 
-    @wraps(make)
     def made(*args: Any, **kwargs: Any) -> Any:
         async def making() -> Any:
             return make(*args, **kwargs)
