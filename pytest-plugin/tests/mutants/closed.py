@@ -39,7 +39,7 @@ class LogsTheEnvironment(Local):
 
 
 @breaks("test_server_listens_where_it_is_told")
-class ListensEverywhere(Local):
+class ServesEveryNetwork(Local):
     async def start(self):
         self.ip = "0.0.0.0"  # noqa: S104
         _, port = await super().start()
