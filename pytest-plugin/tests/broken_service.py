@@ -131,6 +131,14 @@ class PrintsTokens(HubOAuth):
         super().set_cookie(handler, access_token)
 
 
+class PlainCookies(HubOAuth):
+    """For its own scripts."""
+
+    def set_cookie(self, handler, access_token):
+        handler.set_cookie("token", access_token, path=PREFIX)
+        super().set_cookie(handler, access_token)
+
+
 class EchoesOrigins(WhoAmI):
     def set_default_headers(self):
         self.set_header("Access-Control-Allow-Origin", self.request.headers.get("Origin", "*"))
@@ -242,6 +250,7 @@ VARIANTS = {
     "TakesForgedForms": Variant(notes=TakesForgedForms),
     "ShowsItsEnvironment": Variant(page=ShowsItsEnvironment),
     "PrintsTokens": Variant(auth=PrintsTokens),
+    "PlainCookies": Variant(auth=PlainCookies),
     "EchoesOrigins": Variant(page=EchoesOrigins),
     "PublicPages": Variant(page=PublicPages),
     "KnowsNoTokens": Variant(auth=KnowsNoTokens),

@@ -48,6 +48,7 @@ SERVICES = Table(
     TakesForgedForms=["test_form_needs_its_token"],
     ShowsItsEnvironment=["test_no_secret_is_shown"],
     PrintsTokens=["test_no_secret_is_shown"],
+    PlainCookies=["test_no_secret_is_shown"],
     EchoesOrigins=["test_other_origins_read_nothing"],
     PublicPages=["test_other_origins_read_nothing"],
     KnowsNoTokens=["test_token", "test_revoked_token_is_forgotten"],

@@ -282,7 +282,7 @@ class ServiceContract(Contract):
         user, printed = served.user(), len(served.output)
         pages = [served.with_token(served.service.token_for(user))]
         if self.has("oauth"):
-            last = served.open(user.client)
+            last = user.client.get(served.answer(user.client))  # all that the service itself answers in a login
             pages += [*last.history, last, *(served.open(user.client, page) for page in self.pages)]
         for response in pages:
             headers = [f"{name}: {value}" for name, value in response.headers.items() if name != "set-cookie"]
