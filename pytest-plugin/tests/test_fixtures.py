@@ -335,7 +335,7 @@ class TestMisspelt:
             (
                 "authenticator_class",
                 "dumy",
-                "no authenticator is registered as 'dumy'; did you mean dummy? Registered are default, dummy, ",
+                "no authenticator is registered as 'dumy'; did you mean dummy? Registered are ",
             ),
             ("spawner_class", "simpel", "no spawner is registered as 'simpel'; did you mean simple?"),
             ("proxy_class", "xyz", "no proxy is registered as 'xyz'. Registered are configurable-http-proxy"),
