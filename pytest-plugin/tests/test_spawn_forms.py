@@ -43,3 +43,13 @@ def test_async_form_instead_of_a_server(jupyterhub_inline, jupyterhub_config):
 
 def test_right_options(hub_user):
     assert hub_user.spawn(options={"size": "small"}).json()["env"]["JUPYTERHUB_USER"] == hub_user.name
+
+
+def fail_without_a_word(spawner):
+    raise LookupError
+
+
+@pytest.mark.jupyterhub(SimpleLocalProcessSpawner={"options_form": "", "pre_spawn_hook": fail_without_a_word})
+def test_the_cause_of_a_failed_start_is_told(hub_user):
+    with pytest.raises(SpawnError, match=r"logged: .*LookupError\(\)"):
+        hub_user.spawn()

@@ -263,7 +263,11 @@ def _expect(response: httpx.Response, what: str) -> None:
 def _first_error(records: list[LogRecord]) -> str:
     """What the hub logged of an error, for a page says less; tornado's own records only tell of the request."""
     found = [record for record in records if record.levelno >= ERROR and not record.name.startswith("tornado")]
-    return f" (logged: {found[0].getMessage().strip()[:300]})" if found else ""
+    if not found:
+        return ""
+    said = found[0].getMessage().strip()[:300]
+    causes = [record.exc_info[1] for record in records if record.exc_info and record.exc_info[1]]
+    return f" (logged: {said} {causes[0]!r})" if said.endswith(":") and causes else f" (logged: {said})"
 
 
 def _settings(site: Site, headers: Mapping[str, str]) -> dict[str, Any]:
