@@ -26,6 +26,7 @@ REQUIREMENTS = HERE / "requirements"
 WORKERS = os.environ.get("WORKERS", "2")
 COMMON = ["httpx", "psutil", "hatchling", "editables"]
 OWN = ["tests", "--ignore=tests/independent"]
+INSTALL = ["--quiet", "--no-deps"]  # what is pinned is all: a resolver would bring back what pin() leaves out
 NO_MUTANTS = "--ignore=tests/test_mutants.py"
 
 
@@ -140,7 +141,8 @@ def pinned(corner: str) -> Path:
 
 def ingredients(corner: str) -> str:
     """Says what an environment was made of."""
-    return sha256(pinned(corner).read_bytes() + (HERE / "pyproject.toml").read_bytes()).hexdigest()
+    made_of = [pinned(corner).read_bytes(), (HERE / "pyproject.toml").read_bytes(), " ".join(INSTALL).encode()]
+    return sha256(b"".join(made_of)).hexdigest()
 
 
 def stamp(corner: str) -> Path:
@@ -153,8 +155,8 @@ def is_fresh(corner: str) -> bool:
 
 def environment(session: nox.Session, corner: str) -> None:
     if not is_fresh(corner):
-        session.install("--quiet", "--requirement", str(pinned(corner)))
-        session.install("--quiet", "--no-deps", "--no-build-isolation", "--editable", str(HERE))
+        session.install(*INSTALL, "--requirement", str(pinned(corner)))
+        session.install(*INSTALL, "--no-build-isolation", "--editable", str(HERE))
         stamp(corner).write_text(ingredients(corner))
 
 

@@ -1,6 +1,8 @@
 """What hubs of a process share saves time, and nothing of one hub can be seen in another."""
 
+import os
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 
@@ -97,3 +99,22 @@ def test_what_is_installed_and_not_used_can_be_configured(jupyterhub_factory, tm
     jupyterhub_factory({"Spare": {"password": "open sesame"}})
     with pytest.raises(ConfigError, match="did you mean password"):
         jupyterhub_factory({"Spare": {"pasword": "open sesame"}})
+
+
+def test_import_waits_for_no_parser(tmp_path):
+    """What JupyterHub's import asks for and does not use is imported when it is used, and is then the real one."""
+    (tmp_path / "rfc3987_syntax.py").write_text(
+        "OTHER = 1\ndef is_valid_syntax(rule, text):\n    return text == 'right'\n"
+    )
+    (tmp_path / "rfc3987.py").write_text("raise ImportError")  # jsonschema would take this one first
+    script = """
+import sys
+import jupyterhub_pytest_plugin.app
+assert "rfc3987_syntax" not in sys.modules
+from jsonschema import FormatChecker
+check = FormatChecker(["iri"])
+assert "rfc3987_syntax" not in sys.modules
+assert [check.conforms(text, "iri") for text in ("right", "wrong")] == [True, False]
+from rfc3987_syntax import OTHER
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "PYTHONPATH": str(tmp_path)})

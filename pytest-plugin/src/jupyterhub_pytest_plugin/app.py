@@ -16,6 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import imports  # noqa: F401 - the first that imports JupyterHub, and faster
+
+# isort: split
 from jupyterhub import crypto
 from jupyterhub.app import JupyterHub
 from jupyterhub.auth import Authenticator
