@@ -32,4 +32,10 @@ def _chosen(suite, tests):
     last = tests.index(named[-1]) + 1 if named else 0
     known = set(suite.known_failures)
     others = [item for item in tests[last:] + tests[:last][::-1] if not {item.name, item.originalname} & known]
-    return named + [item for item in others if suite.has(item.function.contract_needs)][:1]
+    return named + [item for item in others if all(map(suite.has, _needs(item)))][:1]
+
+
+def _needs(item):
+    """What a test needs, also of the way in which a service runs."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    return item.function.contract_needs, parameters.get("served", "")

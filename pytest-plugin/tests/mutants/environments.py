@@ -135,7 +135,7 @@ for name, (change, odd) in MISSPELT.items():
 
 @breaks("test_internal_ssl")
 class ForgetsTheAuthority(Local):
-    http_timeout = Integer(2)  # its server ends at once, for it does not know whom to trust
+    http_timeout = Integer(2).tag(config=True)  # its server ends at once, for it does not know whom to trust
 
     def get_env(self):
         return {key: value for key, value in super().get_env().items() if key != "JUPYTERHUB_SSL_CLIENT_CA"}

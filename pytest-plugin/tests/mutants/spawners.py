@@ -14,8 +14,9 @@ breaks = SPAWNERS.breaks
 
 
 def end(process):
-    process.kill()
-    process.wait()
+    if process:
+        process.kill()
+        process.wait()
 
 
 class Local(SimpleLocalProcessSpawner):
@@ -24,8 +25,14 @@ class Local(SimpleLocalProcessSpawner):
 
 @breaks("test_poll_before_the_first_start")
 class RunsBeforeItStarts(Local):
+    started = set()  # homes, of which no two hubs have the same
+
+    async def start(self):
+        self.started.add(self.home_dir)
+        return await super().start()
+
     async def poll(self):
-        return None if not self.pid and not self.orm_spawner.started else await super().poll()
+        return await super().poll() if self.home_dir in self.started else None
 
     async def stop(self, now=False):
         if self.pid:  # a signal for process 0 is one for all of us

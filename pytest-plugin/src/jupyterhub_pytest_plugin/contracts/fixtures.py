@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jupyterhub_pytest_plugin.fixtures import HubFactory
+from jupyterhub_pytest_plugin.ports import Port
 from jupyterhub_pytest_plugin.session import SESSION
 from jupyterhub_pytest_plugin.users import HubUser
 
@@ -75,6 +76,14 @@ def contract_backends(request: pytest.FixtureRequest) -> Iterator[dict[str, Hand
         for server in known.values():
             servers.enter_context(server.start())
         yield known
+
+
+@pytest.fixture
+def contract_port() -> Iterator[Port]:
+    """A port on which nobody listens unless the test says so; one that is merely free, others might take."""
+    port = Port()
+    yield port
+    port.release()
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import pytest
 
 from jupyterhub_pytest_plugin.contracts.collect import Contract
 from jupyterhub_pytest_plugin.contracts.wire import Connection, eventually
-from jupyterhub_pytest_plugin.ports import Port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -198,10 +197,3 @@ class ProxySuite(Contract):
         server.patience = self.patience
         server.forget()
         return server
-
-    @pytest.fixture
-    def kept_port(self) -> Iterator[Port]:
-        """A port that nobody else gets when the server behind it has ended."""
-        port = Port()
-        yield port
-        port.release()

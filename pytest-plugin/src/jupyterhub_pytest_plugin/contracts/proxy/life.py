@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -51,22 +51,23 @@ class Life(ProxySuite):
     def test_stop_and_start_again(self, contract_hubs: Callable[..., Hub]) -> None:
         """stop() ends the proxy, a second stop() is harmless, and after start() routes can be restored."""
         hub = contract_hubs()
-        address, proxy = hub.connect_address, hub.app.proxy
-        hub.run(_stopped(proxy))
-        self.eventually(lambda: _assert(refuses(address)))
-        hub.run(_stopped(proxy))
-        hub.run(_maybe(proxy.start))
-        hub.run(proxy.restore_routes())
-        router = Router(hub, self.patience)
-        router.expect("/hub/login", "hub")
-        router.close()
+        address = hub.connect_address
+        with _apart(hub) as proxy:
+            hub.run(_stopped(proxy))
+            self.eventually(lambda: _assert(refuses(address)))
+            hub.run(_stopped(proxy))
+            hub.run(_maybe(proxy.start))
+            hub.run(proxy.restore_routes())
+            router = Router(hub, self.patience)
+            router.expect("/hub/login", "hub")
+            router.close()
 
     @relies_on(API)
     def test_second_start(self, contract_hubs: Callable[..., Hub]) -> None:
         """start() of a proxy that runs is harmless: it serves on, and one stop() ends it."""
         hub = contract_hubs()
-        address, proxy = hub.connect_address, hub.app.proxy
-        with _ended_at_last(proxy):
+        address = hub.connect_address
+        with _apart(hub) as proxy:
             hub.run(_maybe(proxy.start))
             hub.run(proxy.restore_routes())
             router = Router(hub, self.patience)
@@ -74,7 +75,6 @@ class Life(ProxySuite):
             router.close()
             hub.run(_stopped(proxy))
             self.eventually(lambda: _assert(refuses(address)))
-            hub.stop(proxy=False)
 
     @relies_on(API)
     def test_ends_with_the_hub(self, contract_hubs: Callable[..., Hub]) -> None:
@@ -121,14 +121,18 @@ def _assert(value: bool) -> None:
 
 
 @contextmanager
-def _ended_at_last(proxy: Any) -> Iterator[None]:
-    """What a proxy forgets when it starts once more is not left to the machine."""
+def _apart(hub: Hub) -> Iterator[Any]:
+    """The hub's proxy, ended by the test: a stop() that fails is told once, and what a start() forgets is ended too."""
     from jupyterhub_pytest_plugin.app import proxy_processes
 
+    proxy = hub.app.proxy
     first = proxy_processes(proxy)
     try:
-        yield
+        yield proxy
     finally:
+        with suppress(Exception):
+            hub.run(_stopped(proxy))
+        hub.stop(proxy=False)
         for process in first:
             process.kill()
             process.wait(10)

@@ -93,12 +93,12 @@ class Traffic(ProxySuite):
         assert len(router.request(f"{spec}?size={size}").content) == size
 
     @relies_on(PROXY)
-    def test_dead_server_is_an_error(self, router: Router, blue: EchoServer, kept_port: Port) -> None:
+    def test_dead_server_is_an_error(self, router: Router, blue: EchoServer, contract_port: Port) -> None:
         """A server that does not answer gives an error of the proxy (5xx), and leaves all other routes alone."""
         dead, alive = router.spec(), router.spec()
-        router.add(dead, kept_port.url())
+        router.add(dead, contract_port.url())
         router.add(alive, blue.url)
-        with EchoServer("mortal").start(port=kept_port.number):
+        with EchoServer("mortal").start(port=contract_port.number):
             router.expect(dead, "mortal")
         assert router.request(dead).status_code >= 500
         router.expect(alive, "blue")

@@ -20,6 +20,8 @@ from .servers import awaited, filled, mark, never, none_runs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from jupyterhub_pytest_plugin.ports import Port
+
     from .base import Hubs, Servers
 
 
@@ -115,14 +117,15 @@ class Kept(SpawnerSuite):
         assert status is not None, "poll() takes another process for the server, by its number"
 
     @relies_on(GUIDE)
-    def test_failed_start_leaves_nothing(self, contract_hubs: Hubs) -> None:
+    def test_failed_start_leaves_nothing(self, contract_hubs: Hubs, contract_port: Port) -> None:
         """A command that ends at once is a failed start: the hub says so, nothing of it runs, and a next start works.
 
         What runs is looked for on this machine, whatever the spawner says.
         """
         if self.failing_command is None:
             pytest.skip("lacks failing_command: the spawner runs no commands")
-        failing = {"cmd": self.failing_command, "http_timeout": 2, "start_timeout": 5}
+        limits = {"http_timeout": 2, "start_timeout": 5}
+        failing = {"cmd": self.failing_command, "port": contract_port.number, **limits}
         name, value = "OF_A_FAILED_START", f"number-{next(NUMBERS)}"
         configured: list[dict[str, Any]] = []
 
@@ -142,14 +145,15 @@ class Kept(SpawnerSuite):
         assert self.eventually(server.ask)["env"]["JUPYTERHUB_USER"] == server.name
 
     @relies_on(API)
-    def test_slow_start_is_ended(self, contract_hubs: Hubs) -> None:
+    def test_slow_start_is_ended(self, contract_hubs: Hubs, contract_port: Port) -> None:
         """A server that does not answer in time is ended, and no process of it remains.
 
         Some spawners wait for the server in start(), which is cancelled after start_timeout; of others the hub waits
         for an answer, for http_timeout.
         """
         name, value = "ECHO_SERVER_DELAY", str(600 + next(NUMBERS))  # seconds, and the process's mark
-        hub = self.make(contract_hubs, http_timeout=1, start_timeout=2, environment={**mark(), name: value})
+        slow = {"environment": {**mark(), name: value}, "port": contract_port.number}
+        hub = self.make(contract_hubs, http_timeout=1, start_timeout=2, **slow)
         server = self.server_on(hub)
         server.request_start()
         self.eventually(lambda: never(server.pending))
