@@ -57,7 +57,9 @@ class ClaimsEncryption(RewritesHeads):
         return head._replace(headers=[*head.headers, ("X-Forwarded-Proto", "https")])
 
 
-@breaks("test_websocket", "test_websocket_subprotocol")
+@breaks(
+    "test_websocket", "test_websocket_subprotocol", "test_websocket_says_who_asks", "test_websocket_close_code_passes"
+)
 class DropsUpgrades(RewritesHeads):
     def rewrite(self, head):
         return self.without(head, "upgrade")
