@@ -260,7 +260,8 @@ def hub_run() -> Iterator[Callable[..., Any]]:
     from .client import running_loop
     from .errors import WrongThreadError
 
-    with asyncio.Runner() as runner:
+    # With a factory, the loop is no thread's current one: pytest-asyncio would find it there, and close it.
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
 
         def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
             if running_loop() is not None:
