@@ -10,34 +10,9 @@ from jupyterhub.proxy import ConfigurableHTTPProxy
 from jupyterhub_pytest_plugin import proxy as inprocess
 from jupyterhub_pytest_plugin.proxy import InProcessProxy
 from mutants.proxies import EXTERNAL_PROXIES, PROXIES
-from mutants.traffic import Collector, RewritesHeads
+from mutants.traffic import ChangesAnswers, Collector, RewritesHeads
 
 breaks = PROXIES.breaks
-
-
-class Changed:
-    """A writer to a browser that changes what it writes."""
-
-    def __init__(self, writer, change):
-        self.writer, self.change = writer, change
-
-    def write(self, data):
-        self.writer.write(self.change(data))
-
-    def __getattr__(self, name):
-        return getattr(self.writer, name)
-
-
-class ChangesAnswers(InProcessProxy):
-    """Changes what comes from a server (not from the hub), piece by piece."""
-
-    def change(self, head, data):
-        return data
-
-    async def _forward(self, head, reader, writer):
-        if "contract" in head.path:
-            writer = Changed(writer, lambda data: self.change(head, data))
-        await super()._forward(head, reader, writer)
 
 
 # Who comes in, where
