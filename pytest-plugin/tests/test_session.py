@@ -4,6 +4,7 @@ import importlib.util
 import os
 import re
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -13,8 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from jupyterhub_pytest_plugin import reaper
 from jupyterhub_pytest_plugin.config import chp_command
 from jupyterhub_pytest_plugin.errors import HubError
+from jupyterhub_pytest_plugin.reaper import FOLDERS, NOTHING_LEFT
 
 
 def has(module):
@@ -390,6 +393,16 @@ def test_nothing_is_left_of_a_failed_test(pytester):
     result = pytester.runpytest_inprocess()
     result.assert_outcomes(failed=2)
     assert "left behind" not in result.stdout.str()
+
+
+@pytest.mark.parametrize(("said", "remains"), [(b"", False), (NOTHING_LEFT, True)])
+def test_reaper_cleans_up_unless_it_is_told_that_nothing_is_left(tmp_path, said, remains):
+    """The end of its input alone means that the session was killed."""
+    folder = tmp_path / f"{FOLDERS}some-mark-of-a-hub"
+    folder.mkdir()
+    command = [sys.executable, "-I", "-S", reaper.__file__, "some-mark", *filter(None, sys.path)]
+    subprocess.run(command, input=said, check=True, env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert folder.exists() is remains
 
 
 def test_children_die_with_a_killed_session(pytester):

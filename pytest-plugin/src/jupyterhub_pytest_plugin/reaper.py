@@ -2,7 +2,8 @@
 
 The test process holds the other end of our standard input. When it dies, however that happens, we read the end of the
 file, end every process whose environment carries the mark, and remove the folders of its hubs. Each test session starts
-one of us: so imports wait until then, and find packages on the paths that we are given.
+one of us: so imports wait until then, and find packages on the paths that we are given. A session that ends as it
+should tells us that there is nothing left to do.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 
 MARK = "JUPYTERHUB_PYTEST_PROCESS"
 FOLDERS = "jupyterhub-pytest-"
+NOTHING_LEFT = b"nothing left"
 
 
 def marked(mark: str) -> list[int]:
@@ -70,8 +72,9 @@ def ended(pid: int) -> bool:
 def main() -> None:
     mark = sys.argv[1]
     os.environ.pop(MARK, None)
-    while os.read(0, 1024):
-        pass
+    while said := os.read(0, len(NOTHING_LEFT)):
+        if said == NOTHING_LEFT:
+            return
     import shutil
     import tempfile
     from pathlib import Path

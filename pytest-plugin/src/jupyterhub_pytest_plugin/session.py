@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from . import leaks
 from .config import Options, Overrides, Place, base_config, merge, move_base_url
 from .ports import Port
-from .reaper import FOLDERS, MARK, kill, marked
+from .reaper import FOLDERS, MARK, NOTHING_LEFT, kill, marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,17 +103,21 @@ class HubSession:
         mark = os.environ.pop(MARK, "")
         if self._previous_mark is not None:
             os.environ[MARK] = self._previous_mark
+        found = None
         try:
             # The reaper carries no mark: it was started before there was one.
-            return leaks.find(self._before, mark, self._folders, grace, ignored)
+            found = leaks.find(self._before, mark, self._folders, grace, ignored)
         finally:
             kill(marked(mark))
-            self._end_reaper()
+            self._end_reaper(nothing_left=found == [])
+        return found
 
-    def _end_reaper(self) -> None:
+    def _end_reaper(self, *, nothing_left: bool) -> None:
         reaper, self._reaper, self._before = self._reaper, None, None
         if reaper is not None and reaper.stdin is not None:
-            reaper.stdin.close()
+            with contextlib.suppress(BrokenPipeError), reaper.stdin as order:
+                if nothing_left and not any(folder.exists() for folder in self._folders):
+                    order.write(NOTHING_LEFT)
             try:
                 reaper.wait(30)
             except subprocess.TimeoutExpired:
